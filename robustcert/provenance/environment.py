@@ -1,0 +1,102 @@
+"""What a result was computed with: versions, processor, device, and what is known not to be deterministic.
+
+`environment()` is stable: two runs on one machine with one installation give equal values, so that it can stand in a
+certificate. Timings and resource use belong to the run record.
+"""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import robustcert
+from robustcert.provenance.digests import canonical_json, sha256_bytes, sha256_file
+
+PACKAGES = ("numpy", "scipy", "torch", "scikit-learn", "pyarrow", "safetensors", "kfp")
+PACKAGE_FOLDER = Path(robustcert.__file__).parent
+
+
+def environment() -> dict[str, object]:
+    """Versions, processor and device as a JSON object of strings; loads torch, to ask it what it uses."""
+    return {
+        "robustcert": robustcert.__version__,
+        "codeSha256": code_sha256(),
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "packages": {name: _version(name) for name in PACKAGES},
+        **_torch_environment(),
+    }
+
+
+def environment_sha256(found: dict[str, object]) -> str:
+    """Digest of an environment: equal digests are the condition for bit-exact repetition."""
+    return sha256_bytes(canonical_json(found))
+
+
+@cache
+def code_sha256() -> str:
+    """SHA-256 over every Python and data file of the installed package: names and contents."""
+    files = sorted(path for path in PACKAGE_FOLDER.rglob("*") if path.suffix in {".py", ".yaml", ".json", ".html"})
+    listing = [[path.relative_to(PACKAGE_FOLDER).as_posix(), sha256_file(path)] for path in files]
+    return sha256_bytes(canonical_json(listing))
+
+
+def source_revision(folder: Path) -> dict[str, object] | None:
+    """Commit of the git work tree that holds `folder` and whether it has changes; None outside a work tree."""
+    commit = _git(folder, "rev-parse", "HEAD")
+    if commit is None:
+        return None
+    return {"commit": commit, "dirty": bool(_git(folder, "status", "--porcelain"))}
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(  # noqa: S603
+            ["git", "-C", str(folder), *arguments],  # noqa: S607
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _torch_environment() -> dict[str, object]:
+    import torch
+
+    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none"
+    return {
+        "cpuCapability": torch.backends.cpu.get_cpu_capability(),
+        "mathLibraries": _math_libraries(torch.__config__.show()),
+        "device": "cpu",
+        "gpu": gpu,
+        "threadsPerProcess": "1",
+        "deterministicAlgorithms": "true",
+        "nonDeterministicOperations": "none known on this device",
+    }
+
+
+def _math_libraries(description: str) -> str:
+    kept = [line.strip(" -") for line in description.splitlines() if "oneAPI" in line or "MKL-DNN" in line]
+    return "; ".join(kept) or "unknown"
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def peak_memory_bytes() -> int:
+    """Largest resident set of this process so far; Linux counts KiB, macOS bytes."""
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

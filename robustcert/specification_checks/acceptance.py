@@ -1,0 +1,60 @@
+"""Checks that the acceptance criteria can be met at all, and can be missed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from robustcert.errors import expected
+from robustcert.evaluation.statistics import rate
+from robustcert.smoothing.confidence import largest_radius
+from robustcert.specification import Criterion, Specification
+from robustcert.specification_checks.finding import Finding
+
+
+def radii_can_be_certified(specification: Specification) -> Iterator[Finding]:
+    """No radius is above sigma * Phi^-1(alpha^(1/n)), which n unanimous votes certify."""
+    wanted = specification.certification
+    largest = largest_radius(wanted.n, alpha=wanted.alpha, sigma=wanted.sigma)
+    for number, radius in enumerate(wanted.radii):
+        if radius > largest:
+            limit = f"a radius of at most {largest:.4g}, the largest that n {wanted.n} votes can certify"
+            message = expected(limit, got=f"{radius:g}", remedy="lower it, or raise sigma or n")
+            yield Finding(path=("certification", "radii", number), message=message)
+
+
+def thresholds_can_be_met(specification: Specification) -> Iterator[Finding]:
+    """The weak end of an exact interval over N samples never reaches 1 (or 0); with N known, it has a known limit."""
+    for number, criterion in enumerate(specification.acceptance):
+        path = ("acceptance", number, "threshold")
+        samples = _samples(criterion, specification)
+        if criterion.comparator == ">=":
+            best = 1.0 if samples is None else float(rate(samples, samples).lower)
+            if criterion.threshold > best or criterion.threshold == 1:
+                yield Finding(path=path, message=_beyond(criterion, limit=f"below {best:g}", samples=samples))
+        else:
+            best = 0.0 if samples is None else float(rate(0, samples).upper)
+            if criterion.threshold < best or criterion.threshold == 0:
+                yield Finding(path=path, message=_beyond(criterion, limit=f"above {best:g}", samples=samples))
+
+
+def thresholds_can_be_missed(specification: Specification) -> Iterator[Finding]:
+    """A threshold that every model meets says nothing."""
+    for number, criterion in enumerate(specification.acceptance):
+        if criterion.threshold == (0 if criterion.comparator == ">=" else 1):
+            message = expected("a threshold that can be missed", got=f"{criterion.threshold:g}", remedy="tighten it")
+            yield Finding(path=("acceptance", number, "threshold"), message=message, severity="warning")
+
+
+def _samples(criterion: Criterion, specification: Specification) -> int | None:
+    """On how many samples a criterion is judged, where the specification fixes it."""
+    if criterion.metric == "accuracy_under_attack":
+        return specification.evaluation.samples
+    if criterion.metric in ("certified_accuracy", "abstention_rate"):
+        return specification.certification.samples
+    return None
+
+
+def _beyond(criterion: Criterion, *, limit: str, samples: int | None) -> str:
+    what = f"a threshold {limit}, the most that {samples or 'any number of'} samples can show"
+    remedy = "correct it: criteria are held against the interval's weak end"
+    return expected(what, got=f"{criterion.threshold:g}", remedy=remedy)

@@ -1,0 +1,100 @@
+"""Checks of what a person answers for: approvals, reasons for choices, and the wording of the claim."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from robustcert.claim_wording import claim_problems
+from robustcert.data.contract import provenance_of
+from robustcert.document import WrittenPart
+from robustcert.errors import DataError, expected
+from robustcert.specification import Provenance, Specification
+from robustcert.specification_checks.finding import Finding, every_value
+from robustcert.specification_problem import Severity, dotted
+from robustcert.suggestion import did_you_mean
+
+FEATURES = "data.contract.features["  # thousands of paths, never suggested
+PERSONAL = ("pseudonymised", "identifiable")
+
+
+def claim_says_what_was_measured(specification: Specification) -> Iterator[Finding]:
+    """The narrative claim is neither empty nor over-broad (`robustcert.claim_wording`)."""
+    names = [threat.name for threat in specification.threat_models]
+    for message in claim_problems(specification.claim, threat_models=names, radii=specification.certification.radii):
+        yield Finding(path=("claim",), message=message)
+
+
+def personal_data_are_declared(specification: Specification) -> Iterator[Finding]:
+    """Whether the data are personal is said: mandatory in the high-stakes profile, advised in the standard one."""
+    provenance = _provenance(specification)
+    if provenance is not None and provenance.personal_data is None:
+        remedy = "write none, anonymised, pseudonymised or identifiable"
+        message = expected("'personalData' in data.provenance", got="nothing", remedy=remedy)
+        yield Finding(path=("data", "provenance"), message=message, severity=_severity(specification))
+
+
+def approvals_are_named(specification: Specification) -> Iterator[Finding]:
+    """Approvals are mandatory in the high-stakes profile, and advised in the standard one where data are personal."""
+    provenance = _provenance(specification)
+    if provenance is None or provenance.approvals:
+        return
+    if specification.profile == "high-stakes" or provenance.personal_data in PERSONAL:
+        remedy = "add id, authority and expires of the approval"
+        message = expected("'approvals' in data.provenance", got="none", remedy=remedy)
+        yield Finding(path=("data", "provenance"), message=message, severity=_severity(specification))
+
+
+def choices_have_a_rationale(specification: Specification) -> Iterator[Finding]:
+    """Every value of training, evaluation, certification and validity that is not the default has its reason."""
+    for path in _chosen_paths(specification):
+        if not any(_covers(given, path) for given in specification.rationale):
+            remedy = f'add rationale: {{"{path}": why}}'
+            message = expected(f"a rationale for {path}, which is not the default", got="none", remedy=remedy)
+            yield Finding(path=tuple(path.split(".")), message=message, severity=_severity(specification))
+
+
+def rationale_names_existing_paths(specification: Specification) -> Iterator[Finding]:
+    """Every key of `rationale` is the dotted path of a section or value."""
+    if not specification.rationale:
+        return
+    known = {dotted(path) for path, _ in every_value(specification)}
+    for given in specification.rationale:
+        if given not in known:
+            near = (path for path in known if not path.startswith(FEATURES))
+            remedy = did_you_mean(given, near, otherwise="write it as training.epochs or threatModels[0].epsilon")
+            message = expected("the path of a value", got=f"'{given[:60]}'", remedy=remedy)
+            yield Finding(path=("rationale", given), message=message)
+
+
+def _chosen_paths(specification: Specification) -> Iterator[str]:
+    sections: dict[str, WrittenPart | None] = {
+        "training": specification.training,
+        "evaluation": specification.evaluation,
+        "certification": specification.certification,
+        "validity": specification.validity,
+    }
+    for name, section in sections.items():
+        for key in [] if section is None else _chosen_keys(section):
+            if (name, key) != ("training", "threatModel"):  # method pgd can't do without: no choice against a default
+                yield f"{name}.{key}"
+
+
+def _chosen_keys(section: WrittenPart) -> Iterator[str]:
+    for name, field in type(section).model_fields.items():
+        if not field.is_required() and getattr(section, name) != field.default:
+            yield field.alias or name
+
+
+def _covers(given: str, path: str) -> bool:
+    return path == given or path.startswith(f"{given}.")
+
+
+def _severity(specification: Specification) -> Severity:
+    return "error" if specification.profile == "high-stakes" else "warning"
+
+
+def _provenance(specification: Specification) -> Provenance | None:
+    try:
+        return provenance_of(specification.data)
+    except DataError:
+        return None
