@@ -1,0 +1,215 @@
+"""From a run's facts to the signed certificate. Facts are gathered by the step; the clock is one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from robustcert.certificate.claims import LIMITS, claims, scope
+from robustcert.certificate.results import judge, results
+from robustcert.certificate.schema import (
+    PREDICATE_TYPE,
+    STATEMENT_TYPE,
+    AttackPart,
+    CertificationPart,
+    DataPart,
+    Digest,
+    EvaluationPart,
+    EvidencePart,
+    ModelPart,
+    Predicate,
+    ReproducibilityPart,
+    RunPart,
+    SpecificationPart,
+    SplitPart,
+    Statement,
+    StepPart,
+    Subject,
+    ThreatModelPart,
+    ValidityPart,
+)
+from robustcert.data.dataset import Dataset
+from robustcert.data.digests import dataset_root
+from robustcert.evaluation.suites import Suite
+from robustcert.provenance.digests import canonical_json
+from robustcert.provenance.run_record import StepRecord
+from robustcert.smoothing.certified_accuracy import GAMMA
+from robustcert.specification import Certification, Specification
+from robustcert.specification_file import LoadedSpecification, decimal
+from robustcert.threat_model import ThreatModel
+
+Row = Mapping[str, Any]
+
+SPLITS = ("train", "validation", "test")
+BATCH = 256
+FRAGILE_GAP = "0.0001"
+NOISE = "Philox4x64-10, key (key0, sample id), streams 0 selection and 2 estimation, inverse normal, rounded to the grid"
+SMOOTHING_SOURCE = "Cohen, Rosenfeld, Kolter: Certified Adversarial Robustness via Randomized Smoothing, ICML 2019"
+REPRODUCIBILITY = (
+    "repeating the run with the same environment gives the same evidence bit for bit; on another processor or library "
+    "version the votes may differ by the fragile ones that each row counts"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IssueFacts:
+    """Everything a certificate is made of."""
+
+    loaded: LoadedSpecification
+    dataset: Dataset
+    dataset_sha256: str
+    data_report_sha256: str
+    data_warnings: Sequence[str]
+    model_card: Mapping[str, object]
+    model_sha256: str
+    suite: Suite
+    validity: Sequence[ValidityPart]
+    evaluation_rows: Sequence[Row]
+    evaluation_evidence: EvidencePart
+    adversarials_sha256: str
+    certification_rows: Sequence[Row]
+    certification_evidence: EvidencePart
+    key0: int
+    environment: Mapping[str, object]
+    run_id: str
+    steps: Sequence[StepRecord]
+    started_at: str
+    certified_at: datetime
+    supersedes: Sequence[str]
+
+
+def build_statement(facts: IssueFacts) -> Statement:
+    """The in-toto statement of a run; its verdict is `accepted` only if every criterion is met."""
+    written = facts.loaded.specification
+    found = results(written, evaluation_rows=facts.evaluation_rows, certification_rows=facts.certification_rows)
+    valid = all(check.passed for check in facts.validity)
+    criteria = judge(written, found, valid=valid)
+    root = dataset_root(facts.dataset)
+    predicate = Predicate(
+        schema_version="1",
+        name=written.name,
+        verdict="accepted" if all(criterion.met for criterion in criteria) else "rejected",
+        claims=claims(written, found, model_sha256=facts.model_sha256, data_root=root),
+        narrative=written.claim,
+        scope=scope(written),
+        limits=LIMITS,
+        intended_use=written.intended_use,
+        owner={"name": written.owner.name, "contact": written.owner.contact},
+        specification=_specification(facts.loaded),
+        data=_data(facts, root),
+        model=ModelPart(sha256=facts.model_sha256, card=dict(facts.model_card)),
+        threat_models=tuple(threat_part(threat) for threat in written.threat_models),
+        evaluation=_evaluation(facts, valid),
+        certification=_certification(facts, written),
+        results=found,
+        criteria=criteria,
+        environment=dict(facts.environment),
+        reproducibility=ReproducibilityPart(level="bit-exact", statement=REPRODUCIBILITY),
+        run=_run(facts),
+        supersedes=tuple(facts.supersedes),
+        certified_at=rfc3339(facts.certified_at),
+        not_after=rfc3339(facts.certified_at + timedelta(days=written.validity.days)),
+    )
+    subject = Subject(name=f"{written.name}/model", digest=Digest(sha256=facts.model_sha256))
+    return Statement(type_=STATEMENT_TYPE, subject=(subject,), predicate_type=PREDICATE_TYPE, predicate=predicate)
+
+
+def payload(statement: Statement) -> bytes:
+    """The bytes that are signed: canonical JSON."""
+    return canonical_json(statement.model_dump(mode="json", by_alias=True))
+
+
+def rfc3339(moment: datetime) -> str:
+    """UTC to the second, with a Z."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _specification(loaded: LoadedSpecification) -> SpecificationPart:
+    return SpecificationPart(
+        sha256=loaded.text_sha256, canonical_sha256=loaded.canonical_sha256, text=loaded.text
+    )
+
+
+def _data(facts: IssueFacts, root: str) -> DataPart:
+    card = facts.dataset.card
+    return DataPart(
+        source=card.source,
+        source_sha256=card.source_sha256,
+        file_sha256=facts.dataset_sha256,
+        merkle_root=root,
+        splits={split: _split(facts.dataset, split) for split in SPLITS},  # type: ignore[misc]
+        classes=card.classes,
+        shape=card.shape,
+        transforms=card.transforms,
+        provenance=card.provenance.model_dump(mode="json", by_alias=True),
+        validation_report_sha256=facts.data_report_sha256,
+        validation_warnings=tuple(facts.data_warnings),
+    )
+
+
+def _split(dataset: Dataset, split: Any) -> SplitPart:
+    return SplitPart(rows=len(dataset.select(split)), merkle_root=dataset_root(dataset, split))
+
+
+def threat_part(threat: ThreatModel) -> ThreatModelPart:
+    """A threat model as it stands in the certificate."""
+    bounds = threat.bounds if isinstance(threat.bounds, str) else " to ".join(map(decimal, threat.bounds))
+    return ThreatModelPart(
+        name=threat.name,
+        norm=threat.norm,
+        epsilon=decimal(threat.epsilon),
+        unit=threat.unit,
+        bounds=bounds,
+        access=threat.access,
+        goal=threat.goal,
+        perturbation_space="raw model input, before the model's preprocessing",
+    )
+
+
+def _evaluation(facts: IssueFacts, valid: bool) -> EvaluationPart:
+    return EvaluationPart(
+        suite=f"{facts.suite.name}@{facts.suite.version}",
+        suite_sha256=facts.suite.sha256,
+        attacks=tuple(AttackPart(id=attack.id, parameters=dict(attack.parameters)) for attack in facts.suite.attacks),
+        validity=tuple(facts.validity),
+        valid=valid,
+        evidence=facts.evaluation_evidence,
+        adversarials_sha256=facts.adversarials_sha256,
+    )
+
+
+def certification_parameters(wanted: Certification) -> dict[str, object]:
+    """The registered parameters of the certified half, as they stand in the certificate."""
+    return {
+        "sigma": decimal(wanted.sigma),
+        "unit": wanted.unit,
+        "n0": wanted.n0,
+        "n": wanted.n,
+        "alpha": decimal(wanted.alpha),
+        "radii": tuple(map(decimal, wanted.radii)),
+    }
+
+
+def _certification(facts: IssueFacts, written: Specification) -> CertificationPart:
+    return CertificationPart(
+        method="randomized-smoothing-fixed-n",
+        source=SMOOTHING_SOURCE,
+        threat="l2",
+        simultaneous_gamma=decimal(GAMMA),
+        noise=NOISE,
+        key0=str(facts.key0),
+        precision="float32",
+        batch=BATCH,
+        fragile_gap=FRAGILE_GAP,
+        evidence=facts.certification_evidence,
+        **certification_parameters(written.certification),  # type: ignore[arg-type]
+    )
+
+
+def _run(facts: IssueFacts) -> RunPart:
+    steps = tuple(StepPart(step=step.step, key=step.key, finished_at=step.finished_at) for step in facts.steps)
+    return RunPart(
+        id=facts.run_id, started_at=facts.started_at, finished_at=rfc3339(facts.certified_at), steps=steps
+    )

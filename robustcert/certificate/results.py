@@ -1,0 +1,151 @@
+"""From evidence rows to results and verdicts: counting, intervals, criteria. The issuer and the verifier both use it.
+
+Nothing here runs a model. Clean accuracy and accuracy under attack count rows of the evaluation table; certified
+accuracy, abstention and radii count rows of the certification table (docs/certificate.md).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from robustcert.certificate.schema import (
+    CertifiedPart,
+    CriterionPart,
+    RatePart,
+    ResultsPart,
+    UnderAttackPart,
+)
+from robustcert.errors import DataError, expected
+from robustcert.evaluation.statistics import Rate, paired_difference_interval, rate, round_down, round_up
+from robustcert.smoothing import certified_accuracy as certified
+from robustcert.specification import Certification, Criterion, Specification
+from robustcert.specification_file import decimal
+
+Row = Mapping[str, Any]
+
+CLEAN = "clean"
+EMPIRICAL_METRICS = ("clean_accuracy", "accuracy_under_attack")
+
+
+def results(
+    specification: Specification, *, evaluation_rows: Sequence[Row], certification_rows: Sequence[Row]
+) -> ResultsPart:
+    """All results of the two evidence tables; DataError where a table lacks rows that the specification asks for."""
+    clean = _clean_outcomes(evaluation_rows)
+    broken = _broken_samples(evaluation_rows)
+    wanted = specification.certification
+    return ResultsPart(
+        clean_accuracy=rate_part(rate(sum(clean.values()), len(clean))),
+        accuracy_under_attack=tuple(
+            _under_attack(specification, threat, epsilon, clean, samples) for (threat, epsilon), samples in broken.items()
+        ),
+        certified_accuracy=tuple(_certified(certification_rows, radius, wanted) for radius in wanted.radii),
+        smoothed_accuracy=rate_part(certified.smoothed_accuracy(certification_rows)),
+        abstention_rate=rate_part(certified.abstention_rate(certification_rows)),
+        average_certified_radius=certified.average_certified_radius(certification_rows),
+        median_certified_radius=certified.median_certified_radius(certification_rows),
+    )
+
+
+def judge(specification: Specification, found: ResultsPart, *, valid: bool) -> tuple[CriterionPart, ...]:
+    """Every acceptance criterion on the weak end of its interval; an invalid evaluation meets no empirical one."""
+    return tuple(_judge(criterion, specification, found, valid=valid) for criterion in specification.acceptance)
+
+
+def rate_part(found: Rate) -> RatePart:
+    """A rate as it stands in a certificate."""
+    return RatePart(
+        count=found.count,
+        of=found.of,
+        estimate=found.estimate,
+        lower=found.lower,
+        upper=found.upper,
+        confidence=found.confidence,
+    )
+
+
+def _clean_outcomes(rows: Iterable[Row]) -> dict[int, bool]:
+    clean = {row["sample"]: row["prediction"] == row["label"] for row in rows if row["attack"] == CLEAN}
+    if not clean:
+        raise DataError(expected("rows of the clean pass", got="none", remedy="run the evaluation again"))
+    return clean
+
+
+def _broken_samples(rows: Iterable[Row]) -> dict[tuple[str, str], set[int]]:
+    """(threat, epsilon) -> samples on which at least one attack reached its goal, in the table's order."""
+    broken: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for row in rows:
+        if row["attack"] != CLEAN:
+            samples = broken[row["threat"], row["epsilon"]]
+            if _reached(row):
+                samples.add(row["sample"])
+    return broken
+
+
+def _reached(row: Row) -> bool:
+    if row["target"] is None:
+        return bool(row["adversarial"] != row["label"])
+    return bool(row["adversarial"] == row["target"])
+
+
+def _under_attack(
+    specification: Specification, threat: str, epsilon: str, clean: Mapping[int, bool], broken: set[int]
+) -> UnderAttackPart:
+    """Accuracy under the union of attacks on the ids of the clean pass; only samples right when clean can stay right."""
+    n, right = len(clean), {sample for sample, correct in clean.items() if correct}
+    kept = len(right - broken)
+    lost = len(right) - kept
+    low, high = paired_difference_interval(lost, 0, n)
+    return UnderAttackPart(
+        threat_model=threat,
+        epsilon=epsilon,
+        unit=specification.threat(threat).unit,
+        accuracy=rate_part(rate(kept, n)),
+        attack_success=rate_part(rate(lost, len(right))) if right else None,
+        accuracy_loss=round_up(lost / n),
+        accuracy_loss_lower=round_down(low),
+        accuracy_loss_upper=round_up(high),
+    )
+
+
+def _certified(rows: Sequence[Row], radius: float, wanted: Certification) -> CertifiedPart:
+    return CertifiedPart(
+        radius=decimal(radius),
+        accuracy=rate_part(certified.certified_accuracy(rows, radius, alpha=wanted.alpha)),
+        simultaneous_count=certified.simultaneous_count(rows, radius, alpha=wanted.alpha),
+    )
+
+
+def _judge(criterion: Criterion, specification: Specification, found: ResultsPart, *, valid: bool) -> CriterionPart:
+    measured = _measured(criterion, specification, found)
+    observed = measured.lower if criterion.comparator == ">=" else measured.upper
+    holds = float(observed) >= criterion.threshold if criterion.comparator == ">=" else float(observed) <= criterion.threshold
+    empirical = criterion.metric in EMPIRICAL_METRICS
+    return CriterionPart(
+        metric=criterion.metric,
+        comparator=criterion.comparator,
+        threshold=decimal(criterion.threshold),
+        threat_model=criterion.threat_model,
+        radius=None if criterion.radius is None else decimal(criterion.radius),
+        kind="empirical" if empirical else "certified",
+        observed=observed,
+        met=holds and (valid or not empirical),
+    )
+
+
+def _measured(criterion: Criterion, specification: Specification, found: ResultsPart) -> RatePart:
+    if criterion.metric == "clean_accuracy":
+        return found.clean_accuracy
+    if criterion.metric == "abstention_rate":
+        return found.abstention_rate
+    if criterion.metric == "certified_accuracy":
+        return next(part.accuracy for part in found.certified_accuracy if float(part.radius) == criterion.radius)
+    epsilon = specification.threat(str(criterion.threat_model)).epsilon
+    for part in found.accuracy_under_attack:
+        if part.threat_model == criterion.threat_model and float(part.epsilon) == epsilon:
+            return part.accuracy
+    remedy = "run the evaluation again"
+    raise DataError(expected(f"rows of threat {criterion.threat_model} at epsilon {epsilon}", got="none", remedy=remedy))
+

@@ -1,0 +1,109 @@
+"""Checks that need nothing but the authenticated statement and the clock."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import robustcert
+from robustcert.certificate.case import Case, Finding, established, not_established, require
+from robustcert.certificate.claims import LIMITS, claims, scope
+from robustcert.certificate.issue import certification_parameters, threat_part
+from robustcert.certificate.results import judge
+from robustcert.certificate.smoothing_key import smoothing_key
+
+CLOCK_SKEW = timedelta(minutes=5)
+
+
+def subject(case: Case) -> Finding:
+    """The subject is the model that the predicate describes."""
+    named, described = case.statement.subject[0].digest.sha256, case.predicate.model.sha256
+    require(named == described, f"subject: digest {named} is not that of the described model {described}")
+    return established("subject", f"the certificate is about the model file with SHA-256 {named}")
+
+
+def registered_text(case: Case) -> Finding:
+    """The specification in the certificate has the digests that were registered."""
+    part, loaded = case.predicate.specification, case.loaded
+    require(loaded.text_sha256 == part.sha256, "specification: the text in the certificate has another SHA-256")
+    same = loaded.canonical_sha256 == part.canonical_sha256
+    require(same, "specification: its canonical form has another SHA-256 than was registered")
+    return established("registered specification", f"canonical SHA-256 {part.canonical_sha256}")
+
+
+def registered_terms(case: Case) -> Finding:
+    """Threats, smoothing parameters, suite and validity period are those of the specification."""
+    written, predicate = case.specification, case.predicate
+    threats = tuple(threat_part(threat) for threat in written.threat_models)
+    require(threats == predicate.threat_models, "threat models: other ones than the specification registers")
+    for name, value in certification_parameters(written.certification).items():
+        found = getattr(predicate.certification, name)
+        require(found == value, f"certification: {name} is {found}, the specification registers {value}")
+    require(predicate.evaluation.suite == written.evaluation.suite, "evaluation: another suite than was registered")
+    days = _moment(predicate.not_after) - _moment(predicate.certified_at)
+    require(days == timedelta(days=written.validity.days), f"validity: {days.days} days, not those registered")
+    return established("registered terms", "threats, smoothing, suite and validity are those of the specification")
+
+
+def validity_period(case: Case) -> Finding:
+    """The certificate is in force at the time of verification."""
+    begin, end = _moment(case.predicate.certified_at), _moment(case.predicate.not_after)
+    at = case.now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    require(case.now < end, f"expired: valid until {case.predicate.not_after}, and it is {at}; certify again")
+    early = f"not yet valid: certified at {case.predicate.certified_at}, and it is {at}; check the clock"
+    require(case.now >= begin - CLOCK_SKEW, early)
+    return established("validity period", f"{case.predicate.certified_at} to {case.predicate.not_after}")
+
+
+def verdicts(case: Case) -> Finding:
+    """Criteria and verdict follow from the results, and the evaluation's validity from its checks."""
+    evaluation = case.predicate.evaluation
+    require(evaluation.valid == all(check.passed for check in evaluation.validity), "evaluation: 'valid' contradicts its checks")
+    wanted = judge(case.specification, case.predicate.results, valid=evaluation.valid)
+    require(wanted == case.predicate.criteria, "criteria: they do not follow from the results and the specification")
+    verdict = "accepted" if all(criterion.met for criterion in wanted) else "rejected"
+    require(verdict == case.predicate.verdict, f"verdict: {case.predicate.verdict}, but the criteria give {verdict}")
+    return established("verdicts", f"{len(wanted)} criteria judged on the weak end of their intervals")
+
+
+def accepted(case: Case) -> Finding:
+    """The criteria are met; a signed record of rejection is authentic, but no certificate."""
+    unmet = [f"{part.metric} {part.observed} is not {part.comparator} {part.threshold}" for part in case.predicate.criteria if not part.met]
+    require(not unmet, f"rejected: {'; '.join(unmet)}; this document records a rejection and certifies nothing")
+    return established("acceptance", "every acceptance criterion is met")
+
+
+def smoothing_seed(case: Case) -> Finding:
+    """The noise key is the one derived from model, data and configuration, not one that was searched for."""
+    predicate = case.predicate
+    key = smoothing_key(case.loaded, model_sha256=predicate.model.sha256, dataset_sha256=predicate.data.file_sha256)
+    require(str(key) == predicate.certification.key0, "noise: its key is not derived from model, data and configuration")
+    return established("noise key", "derived from the digests of model, data and configuration")
+
+
+def sentences(case: Case) -> Finding:
+    """The claims in words are those that this version generates from the numbers."""
+    predicate = case.predicate
+    if predicate.environment.get("robustcert") != robustcert.__version__:
+        issuer = predicate.environment.get("robustcert")
+        return not_established("claims in words", f"issued by version {issuer}; read the numbers, not the sentences")
+    wanted = claims(
+        case.specification,
+        predicate.results,
+        model_sha256=predicate.model.sha256,
+        data_root=predicate.data.merkle_root,
+    )
+    require(predicate.claims == wanted, "claims: the sentences do not follow from the results")
+    require(predicate.scope == scope(case.specification), "scope: it is not that of the specification")
+    require(predicate.limits == LIMITS, "limits: they are not those of this version")
+    return established("claims in words", "generated from the results")
+
+
+def beyond(case: Case) -> Finding:
+    """What no offline check can tell."""
+    return not_established(
+        "revocation", "no status list was given; ask the issuer whether this certificate is suspended or revoked"
+    )
+
+
+def _moment(text: str) -> datetime:
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)

@@ -1,0 +1,67 @@
+"""`robustcert`: the command line. Commands live in robustcert.commands; this file turns errors into one line each.
+
+Exit status: 0 done or verified, 1 the claim does not hold, 2 wrong usage or input, or the world failed.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from robustcert import __version__
+from robustcert.errors import ClaimError, RobustcertError
+
+HELP = """Reproducible, signed, expiring certificates of a model's adversarial robustness.
+
+    \b
+    robustcert init > spec.yaml            a commented specification to start from
+    robustcert check spec.yaml             what is wrong with it, with path and line
+    robustcert keys new issuer             a signing key, and issuer.pub for auditors
+    robustcert run spec.yaml --key issuer  validate, train, attack, certify, sign
+    robustcert verify BUNDLE --key issuer.pub
+"""
+
+app = typer.Typer(
+    help=HELP, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"robustcert {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version and exit."),
+) -> None:
+    """Options of the program itself."""
+
+
+def main() -> None:
+    """Entry point: runs a command; whatever goes wrong on purpose is one line on standard error."""
+    from robustcert.commands import register
+
+    register(app)
+    try:
+        app()
+    except RobustcertError as error:
+        _say(str(error))
+        sys.exit(1 if isinstance(error, ClaimError) else 2)
+    except OSError as error:
+        _say(f"the system refused: {error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        _say("interrupted; finished steps are kept, start the same command again to go on")
+        sys.exit(130)
+
+
+def _say(message: str) -> None:
+    Console(stderr=True, soft_wrap=True, highlight=False).print(f"robustcert: {message}", markup=False)
+
+
+if __name__ == "__main__":
+    main()

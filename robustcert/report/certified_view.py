@@ -1,0 +1,67 @@
+"""The certified section of a report: the curve in two widths, and its values at the specification's radii."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from markupsafe import Markup
+
+from robustcert.certificate.schema import CertifiedPart, Predicate, RatePart
+from robustcert.data.dataset import Dataset
+from robustcert.report.certified_curve import certified_curve, knots, refuse_other_rows
+from robustcert.report.domain_units import DomainSize, domain_sizes
+
+Row = Mapping[str, Any]
+
+WIDE = 760.0
+NARROW = 380.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertifiedLine:
+    """One radius of the specification, in its unit and in the domain's."""
+
+    radius: str
+    sizes: tuple[DomainSize, ...]
+    accuracy: RatePart
+    simultaneous: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertifiedView:
+    """What the template prints."""
+
+    wide: Markup
+    narrow: Markup
+    lines: tuple[CertifiedLine, ...]
+    sizes_title: str
+    required: bool
+    joint_confidence: str
+
+
+def certified_view(predicate: Predicate, dataset: Dataset, rows: Sequence[Row]) -> CertifiedView:
+    """The section; DataError unless `rows` give the certificate's counts."""
+    refuse_other_rows(predicate, rows)
+    found = knots(rows, alpha=float(predicate.certification.alpha))
+    image = dataset.card.kind == "image"
+    return CertifiedView(
+        wide=certified_curve(predicate, dataset, found, width=WIDE),
+        narrow=certified_curve(predicate, dataset, found, width=NARROW),
+        lines=tuple(_line(predicate, dataset, part) for part in predicate.results.certified_accuracy),
+        sizes_title="The same in grey levels" if image else "All of it on one feature",
+        required=any(criterion.metric == "certified_accuracy" for criterion in predicate.criteria),
+        joint_confidence=str(1 - Decimal(predicate.certification.simultaneous_gamma)),
+    )
+
+
+def _line(predicate: Predicate, dataset: Dataset, part: CertifiedPart) -> CertifiedLine:
+    unit = predicate.certification.unit
+    return CertifiedLine(
+        radius=part.radius,
+        sizes=domain_sizes(dataset, part.radius, unit=unit, norm="l2"),  # type: ignore[arg-type]
+        accuracy=part.accuracy,
+        simultaneous=part.simultaneous_count,
+    )

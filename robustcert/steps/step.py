@@ -1,0 +1,132 @@
+"""What all steps share: their inputs opened, their progress printed, their record kept, their failure said in one line.
+
+Progress and failures are log lines with a fixed prefix, because a log is the one channel that exists on a cluster and
+in a local run alike; `robustcert run` turns them into bars.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import unquote
+
+from robustcert.errors import RobustcertError
+from robustcert.provenance.environment import peak_memory_bytes
+from robustcert.provenance.run_record import StepRecord
+from robustcert.specification_file import LoadedSpecification, parse_specification, read_specification
+from robustcert.storage.finished_steps import StepOutcome, once
+from robustcert.storage.store import Store, open_store
+
+PROGRESS_PREFIX = "::progress"
+FAILURE_PREFIX = "::failure"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepInputs:
+    """What every step starts from; `folder` resolves relative paths of the specification."""
+
+    loaded: LoadedSpecification
+    store: Store
+    folder: Path | None
+    run_token: str
+
+
+def open_inputs(*, specification: str, store: str, source_folder: str = "", run_token: str = "") -> StepInputs:
+    """Opens the store and the specification, which is given as its text, a path, a file: or an s3:// URI."""
+    return StepInputs(
+        loaded=_load(specification),
+        store=open_store(store),
+        folder=Path(source_folder) if source_folder else None,
+        run_token=run_token,
+    )
+
+
+def finish_once(
+    inputs: StepInputs,
+    *,
+    step: str,
+    key: Mapping[str, object],
+    outputs: Mapping[str, Path],
+    record: Path,
+    run: Callable[[], Mapping[str, object]],
+) -> StepOutcome:
+    """Runs a step unless the store holds its outputs for the same inputs; writes what it cost to `record`."""
+    started, clock = datetime.now(UTC), _Clock()
+    everything = {**key, "runToken": inputs.run_token}
+    outcome = once(inputs.store, step=step, inputs=everything, outputs=outputs, run=run, clock=lambda: datetime.now(UTC))
+    if outcome.reused:
+        progress(step)(1, 1, "already done")
+    entry = StepRecord(
+        step=step,
+        key=outcome.key,
+        reused=outcome.reused,
+        started_at=rfc3339(started),
+        finished_at=outcome.finished_at,
+        wall_milliseconds=clock.wall(),
+        cpu_milliseconds=clock.cpu(),
+        peak_memory_bytes=peak_memory_bytes(),
+        outputs=dict(outcome.digests),
+    )
+    record.write_text(entry.model_dump_json(by_alias=True))
+    return outcome
+
+
+def progress(step: str) -> Callable[[int, int, str], None]:
+    """A function (done, total, text) that prints one progress line of `step`."""
+
+    def show(done: int, total: int, text: str = "") -> None:
+        print(f"{PROGRESS_PREFIX} {step} {done}/{total} {text}".rstrip(), flush=True)
+
+    return show
+
+
+@contextmanager
+def one_line_failures(step: str) -> Iterator[None]:
+    """Prints the cause of a failure as one line of the log, then lets it pass."""
+    try:
+        yield
+    except RobustcertError as error:
+        print(f"{FAILURE_PREFIX} {step} {' '.join(str(error).split())}", file=sys.stderr, flush=True)
+        raise
+
+
+def rfc3339(moment: datetime) -> str:
+    """UTC time to the second, with a Z."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _load(specification: str) -> LoadedSpecification:
+    if "\n" in specification:
+        return parse_specification(specification, name="specification")
+    if not specification.startswith("s3://"):
+        return read_specification(Path(unquote(specification.removeprefix("file:").removeprefix("//"))))
+    from robustcert.storage.s3 import fetch_object
+
+    with tempfile.TemporaryDirectory() as folder:
+        fetch_object(specification, Path(folder) / "specification.yaml")
+        return read_specification(Path(folder) / "specification.yaml")
+
+
+class _Clock:
+    """Wall and processor time since it was made, children included, in milliseconds."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.perf_counter(), _cpu_seconds()
+
+    def wall(self) -> int:
+        return round(1000 * (time.perf_counter() - self._wall))
+
+    def cpu(self) -> int:
+        return round(1000 * (_cpu_seconds() - self._cpu))
+
+
+def _cpu_seconds() -> float:
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
