@@ -1,0 +1,45 @@
+"""Criteria that no model can meet, or none can miss. The oracle for the limits is scipy."""
+
+import pytest
+from scipy import stats
+
+from robustcert.specification_checks import acceptance
+from tests.specification_checks.edited import messages, said
+
+
+@pytest.mark.parametrize("n", [100, 1000, 100_000])
+def test_a_radius_is_refused_exactly_above_what_n_votes_can_certify(n: int) -> None:
+    largest = 0.25 * stats.norm.isf(1 - 0.001 ** (1 / n))
+    below, above = [round(largest - 1e-6, 7)], [round(largest + 1e-6, 7)]
+    assert said(acceptance.radii_can_be_certified, certification__n=n, certification__radii=below) == []
+    found = said(acceptance.radii_can_be_certified, certification__n=n, certification__radii=above)
+    assert found == [("certification.radii.0", "error")]
+
+
+def test_an_accuracy_of_one_and_an_abstention_of_zero_are_impossible() -> None:
+    assert said(acceptance.thresholds_can_be_met, acceptance__0__threshold=1) == [("acceptance.0.threshold", "error")]
+    assert said(acceptance.thresholds_can_be_met, acceptance__3__threshold=0) == [("acceptance.3.threshold", "error")]
+    assert said(acceptance.thresholds_can_be_met) == []
+
+
+@pytest.mark.parametrize(("number", "section"), [(1, "evaluation"), (2, "certification")])
+def test_few_samples_limit_the_accuracy_that_can_be_shown(number: int, section: str) -> None:
+    best = stats.binomtest(50, 50).proportion_ci(0.95, method="exact").low
+    changes = {f"{section}__samples": 50, f"acceptance__{number}__threshold": best - 1e-5}
+    assert said(acceptance.thresholds_can_be_met, **changes) == []
+    changes[f"acceptance__{number}__threshold"] = best + 1e-5
+    assert said(acceptance.thresholds_can_be_met, **changes) == [(f"acceptance.{number}.threshold", "error")]
+    assert "the most that 50 samples can show" in messages(acceptance.thresholds_can_be_met, **changes)[0]
+
+
+def test_few_samples_limit_the_abstention_that_can_be_shown() -> None:
+    best = stats.binomtest(0, 50).proportion_ci(0.95, method="exact").high
+    found = said(acceptance.thresholds_can_be_met, certification__samples=50, acceptance__3__threshold=best - 1e-5)
+    assert ("acceptance.3.threshold", "error") in found
+
+
+def test_a_threshold_that_nothing_misses_is_advised_against() -> None:
+    check = acceptance.thresholds_can_be_missed
+    found = said(check, acceptance__0__threshold=0, acceptance__3__threshold=1)
+    assert found == [("acceptance.0.threshold", "warning"), ("acceptance.3.threshold", "warning")]
+    assert said(check) == []

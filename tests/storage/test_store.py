@@ -1,0 +1,88 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from robustcert.errors import InputError, RobustcertError, StorageError
+from robustcert.storage.folder import FolderStore
+from robustcert.storage.s3 import S3Store
+from robustcert.storage.store import Store, open_store
+
+
+@pytest.fixture(params=["folder", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """One empty store of each kind; S3 is moto's, a mock."""
+    if request.param == "folder":
+        return open_store(str(tmp_path / "store"))
+    bucket, endpoint = request.getfixturevalue("bucket"), request.getfixturevalue("s3_endpoint")
+    return open_store(f"s3://{bucket}/some/prefix?endpoint={endpoint}")
+
+
+def test_a_path_and_a_file_uri_open_the_same_folder(tmp_path: Path) -> None:
+    by_path, by_uri = open_store(str(tmp_path / "a b")), open_store((tmp_path / "a b").as_uri())
+    digest = by_path.put_bytes(b"x")
+    assert by_uri.read_bytes(digest) == b"x"
+    assert by_path.uri == by_uri.uri == (tmp_path / "a b").as_uri()
+
+
+def test_a_relative_path_stays_where_it_was_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = open_store("store")
+    monkeypatch.chdir("/")
+    store.write_document("runs/1/record.json", b"{}")
+    assert (tmp_path / "store" / "runs" / "1" / "record.json").read_bytes() == b"{}"
+
+
+def test_the_uri_decides_the_kind_of_store(tmp_path: Path, bucket: str, s3_endpoint: str) -> None:
+    assert isinstance(open_store(str(tmp_path)), FolderStore)
+    assert isinstance(open_store(f"s3://{bucket}?endpoint={s3_endpoint}"), S3Store)
+
+
+@pytest.mark.parametrize(
+    "uri", ["", "gs://bucket/x", "http://host/x", "file://host/x", "file://", "file:///x?y=1", "://x"]
+)
+def test_any_other_uri_is_refused(uri: str) -> None:
+    with pytest.raises(InputError, match=r"expected a folder, file:///path or s3://bucket/prefix as store, got"):
+        open_store(uri)
+
+
+def test_a_file_is_no_store(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StorageError, match=r"expected a folder as store, got a file at '.*/file'; name a folder"):
+        open_store(str(tmp_path / "file"))
+
+
+def test_both_stores_keep_the_same_things_in_the_same_way(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "model").write_bytes(b"model")
+    digest = store.put_file(tmp_path / "model")
+    assert digest == store.put_bytes(b"model")
+    store.fetch(digest, tmp_path / "copy")
+    store.write_document("runs/1/record.json", b"{}")
+    store.write_document_once("certificates/a.json", b"[]")
+    assert (tmp_path / "copy").read_bytes() == store.read_bytes(digest) == b"model"
+    assert (store.has(digest), store.intact(digest), store.has("0" * 64), store.intact("0" * 64)) == (
+        True,
+        True,
+        False,
+        False,
+    )
+    assert store.list_documents("") == ["certificates/a.json", "runs/1/record.json"]
+    assert store.list_documents("runs/") == ["runs/1/record.json"]
+    assert store.read_document("runs/1/record.json") == b"{}"
+    assert store.read_document("runs/2/record.json") is None
+
+
+def test_both_stores_refuse_the_same_things_with_the_same_errors(store: Store, tmp_path: Path) -> None:
+    store.write_document_once("certificates/a.json", b"[]")
+    attempts: list[tuple[Callable[[], object], type[RobustcertError], str]] = [
+        (lambda: store.write_document_once("certificates/a.json", b"{}"), StorageError, "other bytes under that name"),
+        (lambda: store.read_bytes("0" * 64), StorageError, f"expected object {'0' * 64} in .* got no such object"),
+        (lambda: store.fetch("0" * 64, tmp_path / "copy"), StorageError, "got no such object; run again to make it"),
+        (lambda: store.put_file(tmp_path / "nothing"), StorageError, "expected a readable file to store"),
+        (lambda: store.write_document("../x", b""), InputError, "expected a document name"),
+        (lambda: store.has("x"), InputError, "expected 64 lower-case hexadecimal digits"),
+    ]
+    for attempt, kind, message in attempts:
+        with pytest.raises(kind, match=message) as caught:
+            attempt()
+        assert "\n" not in str(caught.value)
