@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 	"$$p" -c '$(FITS)' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
 VENV ?= .venv
 BIN = $(VENV)/bin
-PIP = $(BIN)/python -m pip --disable-pip-version-check
+PIP = $(BIN)/python -m pip --disable-pip-version-check -qq
 LOCK = constraints.txt constraints-build.txt constraints-cpu.txt
 SOURCES = robustcert components pipelines tools tests
 RUN_EXTRAS = torch kfp
@@ -66,17 +66,18 @@ clean: ## Remove the environment, caches and results; nothing that git tracks
 
 # The installer first, pinned itself: hashed constraints need a newer pip than the one a fresh environment brings.
 $(VENV)/installer.stamp: constraints-build.txt
-	@test -n "$(PYTHON)" || { echo "expected Python 3.11, 3.12 or 3.13 with its venv module, got none;" \
-		"install one, or name it: make PYTHON=/path/to/python3.11" >&2; exit 2; }
-	"$(PYTHON)" -m venv $(VENV)
-	$(PIP) install --quiet --no-deps --require-hashes -r constraints-build.txt
+	@"$(PYTHON)" -c '$(FITS)' 2>/dev/null || { echo "expected Python 3.11, 3.12 or 3.13 with its venv module," \
+		"got '$(PYTHON)'; install one, or name it: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@echo "making $(VENV) with $(PYTHON)"
+	@"$(PYTHON)" -m venv $(VENV)
+	@$(PIP) install --no-deps --require-hashes -r constraints-build.txt
 	@touch $@
 
-# torch's CPU build where pip's configuration offers it; elsewhere the next step takes the registry's, which on Linux brings CUDA.
+# torch's CPU build where pip's configuration offers it. Elsewhere the next step takes the registry's, on Linux with CUDA.
 $(VENV)/torch.stamp: $(VENV)/installer.stamp constraints-cpu.txt
-	@echo "installing torch's CPU build, where pip offers it"
-	@$(PIP) install --quiet --no-deps --require-hashes -r constraints-cpu.txt 2>$(VENV)/torch-cpu.log \
-		|| echo "pip offers none here ($(VENV)/torch-cpu.log); installing the registry's build next"
+	@$(PIP) install --no-deps --require-hashes -r constraints-cpu.txt 2>$(VENV)/torch-cpu.log \
+		&& echo "installed torch's CPU build" \
+		|| echo "pip offers no CPU build of torch here ($(VENV)/torch-cpu.log); the registry's build follows"
 	@touch $@
 
 $(VENV)/run.stamp: EXTRAS = $(RUN_EXTRAS)
@@ -84,7 +85,8 @@ $(VENV)/all.stamp: EXTRAS = $(ALL_EXTRAS)
 $(VENV)/run.stamp: $(VENV)/torch.stamp
 $(VENV)/all.stamp: $(VENV)/run.stamp
 $(VENV)/run.stamp $(VENV)/all.stamp: pyproject.toml constraints.txt tools/requirements.py robustcert/__init__.py
-	$(BIN)/python tools/requirements.py $(EXTRAS) > $(@:.stamp=.txt)
-	$(PIP) install --quiet --require-hashes --no-build-isolation -c constraints.txt -r $(@:.stamp=.txt)
-	$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@echo "installing robustcert with $(EXTRAS): a minute, more where CUDA comes along"
+	@$(BIN)/python tools/requirements.py $(EXTRAS) > $(@:.stamp=.txt)
+	@$(PIP) install --require-hashes --no-build-isolation -c constraints.txt -r $(@:.stamp=.txt)
+	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@

@@ -56,14 +56,14 @@ def run_pipeline(
     """Runs the compiled pipeline to its end; StepError names step and cause, ClaimError a gate that was not passed."""
     failure = _Failure()
     with tempfile.TemporaryDirectory(prefix="robustcert-", ignore_cleanup_errors=True) as work, log.open("w") as kept:
-        child = _start(compiled_pipeline(name), Path(work), arguments)
-        try:
-            for line in child.stdout or ():
-                kept.write(line)
-                _read(COLOUR.sub("", line).strip(), failure, on_progress)
-            status = child.wait()
-        finally:
-            _end(child)
+        with _start(compiled_pipeline(name), Path(work), arguments) as child:
+            try:
+                for line in child.stdout or ():
+                    kept.write(line)
+                    _read(COLOUR.sub("", line).strip(), failure, on_progress)
+                status = child.wait()
+            finally:
+                _end(child)
     if status != 0:
         raise _error(failure, status, log)
 

@@ -171,7 +171,7 @@ def _text_of(path: Path) -> str:
         raise SpecificationError(expected("a specification file", got=f"no file '{path}'", remedy=remedy)) from error
     except OSError as error:
         got = f"'{path}', which can't be read ({error.strerror})"
-        raise SpecificationError(expected("a specification file", got=got, remedy="correct its permissions")) from error
+        raise SpecificationError(expected("a specification file", got=got, remedy="name a readable file")) from error
 
 
 def _not_canonical(got: str) -> SpecificationError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from robustcert.errors import SpecificationError, expected
@@ -75,6 +75,9 @@ def _entry(key: str, value: Any, path: Path, *, comment: str) -> Iterator[str]:
         yield from _line(f"{key}:", comment=comment)
         for number, item in enumerate(value):
             yield from _item(_mapping(item, (*path, number), commented=number == 0 and bool(comment)))
+    elif not isinstance(value, str) and len(_inline(value)) > WIDTH - INDENT * len(path):
+        yield from _line(f"{key}:", comment=comment)
+        yield from _indented(f"- {_inline(item)}" for item in value)
     elif isinstance(value, str) and len(value) > WIDTH - 2 * len(key):
         yield from _line(f"{key}: >-", comment=comment)
         yield from _indented(textwrap.wrap(value, WIDTH, break_on_hyphens=False))
@@ -87,7 +90,7 @@ def _item(lines: Iterator[str]) -> Iterator[str]:
         yield f"  - {line.strip()}" if number == 0 else f"  {line}"
 
 
-def _indented(lines: Iterator[str] | list[str]) -> Iterator[str]:
+def _indented(lines: Iterable[str]) -> Iterator[str]:
     for line in lines:
         yield " " * INDENT + line
 

@@ -38,7 +38,8 @@ def _containers(places: Mapping[Path, ErrorDetails]) -> set[Path]:
 def _misspelt(places: Mapping[Path, ErrorDetails]) -> set[Path]:
     """Missing keys that are there, misspelt: the unknown key's problem names them."""
     unknown = [path for path, details in places.items() if details["type"] == "extra_forbidden"][:MAX_PROBLEMS]
-    return {(*path[:-1], nearest(str(path[-1]), keys_at(path[:-1])) or "") for path in unknown}
+    meant = {(*path[:-1], nearest(str(path[-1]), keys_at(path[:-1]))) for path in unknown}
+    return {path for path, details in places.items() if details["type"] == "missing" and path in meant}
 
 
 def _problem(path: Path, details: ErrorDetails, document: YamlDocument, *, name: str) -> Problem:

@@ -10,6 +10,8 @@ from typing import Any
 import hypothesis
 import pytest
 
+pytest_plugins = ["tests.chain"]
+
 FOREIGN_SETTINGS = ("ROBUSTCERT_", "AWS_", "MINIO_", "KFP_", "KUBE")
 CONNECT = socket.socket.connect
 

@@ -6,6 +6,9 @@ measures. A coordinate whose float32 value is that of `x` has not moved.
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,7 +26,7 @@ def distances(x_adv: Float32, x: Float64, *, scale: Float64, norm: Norm) -> Floa
     moved = np.where(x_adv == x.astype(np.float32), 0.0, np.abs(x_adv.astype(np.float64) - x))
     with np.errstate(divide="ignore"):
         ratios = np.divide(moved, np.broadcast_to(scale, moved.shape), out=np.zeros_like(moved), where=moved != 0)
-    ratios = np.nan_to_num(ratios.reshape(len(x_adv), -1), nan=np.inf, posinf=np.inf)
+    ratios = np.nan_to_num(_flat(ratios), nan=np.inf, posinf=np.inf)
     order = np.inf if norm == "linf" else 2
     return np.asarray(np.linalg.norm(ratios, ord=order, axis=1), np.float64)
 
@@ -37,4 +40,9 @@ def legal(x_adv: Float32, x: Float64, *, lower: Float64, upper: Float64) -> NDAr
     """Bool (R,): every moved coordinate lies within [lower, upper]."""
     point = x_adv.astype(np.float64)
     inside = ((point >= lower) & (point <= upper)) | (x_adv == x.astype(np.float32))
-    return np.asarray(inside.reshape(len(x_adv), -1).all(axis=1))
+    return np.asarray(_flat(inside).all(axis=1))
+
+
+def _flat(values: NDArray[Any]) -> NDArray[Any]:
+    """(R, *shape) as (R, D); unlike reshape(R, -1) also where R is 0."""
+    return values.reshape(len(values), math.prod(values.shape[1:]))

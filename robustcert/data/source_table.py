@@ -55,16 +55,16 @@ def read_csv(path: Path, *, contract: Contract, split_column: str | None) -> Sam
     return _samples(table, contract=contract, split_column=split_column)
 
 
-def read_parquet(path: Path, *, contract: Contract, split_column: str | None) -> Samples:
-    """The samples of a Parquet file; DataError says what is wrong."""
+def read_parquet(path: Path, *, contract: Contract, split_column: str | None, most_cells: int = MOST_CELLS) -> Samples:
+    """The samples of a Parquet file of at most `most_cells` rows times columns; DataError says what is wrong."""
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
         with parquet.ParquetFile(path) as file:
             cells = file.metadata.num_rows * file.metadata.num_columns
-            if cells > MOST_CELLS:
-                raise DataError(expected(f"at most {MOST_CELLS} cells", got=cells, remedy="give the data in parts"))
+            if cells > most_cells:
+                raise DataError(expected(f"at most {most_cells} cells", got=cells, remedy="give the data in parts"))
             table = file.read(use_threads=False)
     except OSError as error:
         if error.errno is not None:
@@ -119,7 +119,7 @@ def _texts(table: Table, name: str) -> list[str | None]:
     if name not in table.column_names:
         got = ", ".join(table.column_names[:20])
         raise DataError(expected(f"a column {name!r}", got=got, remedy="add it, or name the right one in the contract"))
-    texts: list[str | None] = _plain(table[name]).cast(pa.string(), safe=False).to_pylist()
+    texts: list[str | None] = _plain(table[name], name).cast(pa.string(), safe=False).to_pylist()
     return texts
 
 
@@ -129,7 +129,7 @@ def _column(table: Table, feature: Feature) -> ReadColumn:
     if feature.name not in table.column_names:
         absent = np.full(table.num_rows, Cell.ABSENT, dtype=np.uint8)
         return ReadColumn(values=np.full(table.num_rows, np.nan), cells=absent)
-    column = _plain(table[feature.name])
+    column = _plain(table[feature.name], feature.name)
     if feature.kind == "categorical":
         return _of_texts(column.cast(pa.string()).to_pylist(), feature)
     if pa.types.is_string(column.type):
@@ -137,7 +137,7 @@ def _column(table: Table, feature: Feature) -> ReadColumn:
     return _of_numbers(column.cast(pa.float64(), safe=False))
 
 
-def _plain(column: Column) -> Column:
+def _plain(column: Column, name: str) -> Column:
     """Dictionary-coded and large texts as plain ones; DataError for a type that is neither number nor text."""
     import pyarrow as pa
 
@@ -148,7 +148,8 @@ def _plain(column: Column) -> Column:
         return column.cast(pa.string())
     tests = (kinds.is_integer, kinds.is_floating, kinds.is_boolean, kinds.is_decimal, kinds.is_string, kinds.is_null)
     if not any(test(column.type) for test in tests):
-        raise DataError(expected("numbers or texts in a column", got=column.type, remedy="store it as numbers"))
+        what = f"numbers or texts in column {name!r}"
+        raise DataError(expected(what, got=column.type, remedy="store it as numbers"))
     return column
 
 

@@ -69,7 +69,7 @@ def _check(model: Proto, *, source: str) -> None:
     onnx = _onnx()
     try:
         onnx.checker.check_model(model, full_check=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError, RuntimeError) as error:
         got = f"{source}: {str(error).strip().splitlines()[0][:200]}"
         raise ModelError(expected("a valid ONNX file", got=got, remedy=EXPORT_REMEDY)) from error
 

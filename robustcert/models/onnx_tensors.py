@@ -102,7 +102,7 @@ def gather(node: Node, x: Tensor, indices: Tensor) -> Tensor:
     """Entries `indices` of one axis; negative ones count from its end."""
     axis = node.attributes.get("axis", 0) % x.ndim
     chosen = x.index_select(axis, indices.flatten() % x.shape[axis])
-    return chosen.reshape(*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
+    return chosen.reshape((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
 
 
 def shape_of(node: Node, x: Tensor) -> Tensor:

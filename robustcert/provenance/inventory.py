@@ -35,6 +35,14 @@ def _described(store: Store, record: RunRecord) -> str:
         return f"format {name.rpartition('.')[2]}, described in its certificate"
     card = card_in(store.read_bytes(record.files[name]), source=name)
     what = card.architecture or card.factory
-    parameters = ", ".join(f"{key} {value}" for key, value in card.parameters.items())
-    mean, std = card.preprocessing.mean, card.preprocessing.std
-    return f"{what} ({parameters}), input {list(card.input_shape)}, {len(card.classes)} classes, preprocessing mean {mean[0]}.. std {std[0]}.. of {len(mean)}"
+    parameters = ", ".join(f"{key} {_listed(value)}" for key, value in card.parameters.items())
+    mean, std = (" ".join(values[:3]) for values in (card.preprocessing.mean, card.preprocessing.std))
+    more = " ..." if len(card.preprocessing.mean) > 3 else ""
+    return (
+        f"{what} ({parameters}), input {list(card.input_shape)}, {len(card.classes)} classes, "
+        f"preprocessing mean {mean}{more}, std {std}{more}"
+    )
+
+
+def _listed(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value

@@ -11,8 +11,8 @@ from robustcert.report.plot import TOP, Plot, diamond, line, required_mark, tria
 from robustcert.report.svg import axis, drawing, element, join
 from robustcert.report.wording import UNIT_SHORT, plain, same
 
-WIDTH = 420.0
-HEIGHT = 270.0
+WIDTH = 360.0
+HEIGHT = 310.0
 
 
 def parts_of(predicate: Predicate, threat: ThreatModelPart) -> list[UnderAttackPart]:

@@ -26,7 +26,7 @@ from robustcert.smoothing.certified_accuracy import certified_accuracy
 Row = Mapping[str, Any]
 
 KNOTS = 200
-HEIGHT = 340.0
+HEIGHT = 380.0
 NARROW = 480.0
 
 

@@ -18,6 +18,7 @@ Row = Mapping[str, Any]
 
 WIDE = 760.0
 NARROW = 380.0
+FEATURE_WORDS = "The next columns give its size when all of it goes into one feature, for the three that vary most."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,7 @@ class CertifiedView:
     wide: Markup
     narrow: Markup
     lines: tuple[CertifiedLine, ...]
-    sizes_title: str
+    sizes_words: str
     required: bool
     joint_confidence: str
 
@@ -51,7 +52,7 @@ def certified_view(predicate: Predicate, dataset: Dataset, rows: Sequence[Row]) 
         wide=certified_curve(predicate, dataset, found, width=WIDE),
         narrow=certified_curve(predicate, dataset, found, width=NARROW),
         lines=tuple(_line(predicate, dataset, part) for part in predicate.results.certified_accuracy),
-        sizes_title="The same in grey levels" if image else "All of it on one feature",
+        sizes_words="The next columns give the same radius in grey levels." if image else FEATURE_WORDS,
         required=any(criterion.metric == "certified_accuracy" for criterion in predicate.criteria),
         joint_confidence=str(1 - Decimal(predicate.certification.simultaneous_gamma)),
     )

@@ -17,7 +17,7 @@ PROVENANCE_WORDS = {
     "source": "Origin",
     "licence": "Licence",
     "collectedAt": "Collected at",
-    "transforms": "Done before it came here",
+    "transforms": "Transforms before",
     "personalData": "Personal data",
     "approvals": "Approvals",
 }
@@ -72,7 +72,7 @@ def _lines(predicate: Predicate) -> list[tuple[str, str]]:
         *flat(provenance),
         ("Shape of one sample", " x ".join(map(str, data.shape))),
         ("Classes", f"{len(data.classes)}: {shortened(', '.join(data.classes))}"),
-        ("Done here", shortened("; ".join(data.transforms)) or "nothing"),
+        ("Whole transform chain", shortened("; ".join(data.transforms)) or "none"),
     ]
 
 

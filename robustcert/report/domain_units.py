@@ -15,16 +15,28 @@ from robustcert.data.dataset import Dataset
 from robustcert.threat_model import Norm, Unit
 
 GREY_LEVELS = 255
+GREY_UNIT = "grey levels of 255"
 EXAMPLES = 3
 DIGITS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class DomainSize:
-    """One reading of a size: what it is, and its value with unit."""
+    """One reading of a size: what it is of, its value rounded down, and the unit of that (empty for none)."""
 
     label: str
-    text: str
+    value: str
+    unit: str
+
+    @property
+    def title(self) -> str:
+        """Label and unit, as the head of a column."""
+        return f"{self.label}, {self.unit}" if self.unit else self.label
+
+    @property
+    def text(self) -> str:
+        """All of it in one line."""
+        return f"{self.label} {self.value} {self.unit}".strip()
 
 
 def domain_sizes(dataset: Dataset, size: str, *, unit: Unit, norm: Norm) -> tuple[DomainSize, ...]:
@@ -35,7 +47,8 @@ def domain_sizes(dataset: Dataset, size: str, *, unit: Unit, norm: Norm) -> tupl
     return tuple(
         DomainSize(
             label=dataset.card.coordinates[feature],
-            text=f"{rounded_down(float(size) * scale[feature])} {unit_of(dataset, feature)}".strip(),
+            value=rounded_down(float(size) * scale[feature]),
+            unit=unit_of(dataset, feature),
         )
         for feature in example_features(dataset)
     )
@@ -81,9 +94,9 @@ def rounded_down(value: float, digits: int = DIGITS) -> str:
 def _image_sizes(dataset: Dataset, size: float, *, unit: Unit, norm: Norm) -> tuple[DomainSize, ...]:
     grey = size * grey_levels_per_unit(dataset, unit)
     if norm == "linf":
-        return (DomainSize(label="any one value", text=f"{rounded_down(grey)} grey levels of 255"),)
+        return (DomainSize(label="each pixel value", value=rounded_down(grey), unit=GREY_UNIT),)
     spread = root_mean_square(dataset, grey)
     return (
-        DomainSize(label="l2 length", text=f"{rounded_down(grey)} grey levels of 255"),
-        DomainSize(label="root mean square per pixel value", text=f"{rounded_down(spread)} grey levels of 255"),
+        DomainSize(label="l2 length", value=rounded_down(grey), unit=GREY_UNIT),
+        DomainSize(label="root mean square per pixel value", value=rounded_down(spread), unit=GREY_UNIT),
     )

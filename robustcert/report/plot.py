@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from robustcert.report.svg import Axis, element, join, path
+from robustcert.report.svg import Axis, element, join, path, tick_texts
 
 Point = tuple[float, float]
 
 LEFT = 46.0
 RIGHT = 18.0
 TOP = 34.0
-BOTTOM = 46.0
-ROW = 36.0
-TICK_TEXT = 16.0
-LABEL_TEXT = 34.0
+BOTTOM = 48.0
+ROW = 46.0
+TICK_TEXT = 19.0
+LABEL_TEXT = 38.0
 MARKER = 4.5
 
 
@@ -63,7 +63,8 @@ class Plot:
     def _row(self, value: float) -> Markup:
         y = self.up(value)
         line = element("line", x1=LEFT, x2=self.right, y1=y, y2=y, class_="grid")
-        return line + element("text", f"{value:g}", x=LEFT - 8, y=y + 4, text_anchor="end", class_="tick")
+        text = tick_texts(self.y.ticks)[self.y.ticks.index(value)]
+        return line + element("text", text, x=LEFT - 8, y=y + 4, text_anchor="end", class_="tick")
 
     def _columns(self) -> Markup:
         axis = element("line", x1=LEFT, x2=self.right, y1=self.bottom, y2=self.bottom, class_="axis")
@@ -74,13 +75,13 @@ class Plot:
         return axis + join(marks)
 
     def _readings(self) -> list[Markup]:
-        first = (self.x.label, tuple(f"{x:g}" for x in self.x.ticks))
+        first = (self.x.label, tick_texts(self.x.ticks))
         return [self._reading(row, *reading) for row, reading in enumerate((first, *self.below))]
 
     def _reading(self, row: int, label: str, texts: tuple[str, ...]) -> Markup:
         y = self.bottom + ROW * row
         written = [
-            element("text", text, x=self.across(x), y=y + TICK_TEXT + 3, text_anchor="middle", class_="tick")
+            element("text", text, x=self.across(x), y=y + TICK_TEXT, text_anchor="middle", class_="tick")
             for x, text in zip(self.x.ticks, texts, strict=True)
         ]
         return join(written) + element("text", label, x=LEFT, y=y + LABEL_TEXT, class_="label")

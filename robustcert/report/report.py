@@ -134,11 +134,12 @@ def _template() -> Any:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {
         "rate": wording.rate_markup,
-        "difference": wording.difference_text,
+        "difference": wording.difference_markup,
         "date": wording.date_markup,
         "plain": wording.plain,
         "radius": lambda text: round_down(text, PRINTED_DIGITS),
         "short": wording.short_digest,
+        "grouped": wording.grouped,
         "unit_words": wording.unit_words,
         "unit_short": lambda unit: wording.UNIT_SHORT.get(unit, unit),
     }

@@ -16,7 +16,7 @@ from robustcert.certificate.schema import Predicate
 from robustcert.data.dataset import Dataset
 from robustcert.report.domain_units import unit_of
 from robustcert.report.pictures import LONGEST_SIDE, amplification, difference, is_reduced, picture
-from robustcert.report.worst_samples import WorstSample, withheld
+from robustcert.report.worst_samples import ABSTAINED, CHANGED, WEAK, WRONG, WorstSample, withheld
 from robustcert.report.wording import size_text
 
 Float64 = NDArray[np.float64]
@@ -24,6 +24,18 @@ Float64 = NDArray[np.float64]
 FEATURES = 4
 MOVED = ("clean", "perturbed", "change in sd")
 UNUSUAL = ("value", "from mean, in sd")
+REASON_TITLES = {
+    CHANGED: "Changed by an attack",
+    WRONG: "Wrong without any perturbation",
+    ABSTAINED: "Abstained",
+    WEAK: "Certified with the smallest radius",
+}
+REASON_WORDS = {
+    CHANGED: "whose right prediction an attack changed, the smallest share of epsilon first",
+    WRONG: "that the plain model gets wrong without any perturbation",
+    ABSTAINED: "on which the smoothed classifier abstained",
+    WEAK: "certified with the smallest radius",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +62,7 @@ class SampleView:
 
     title: str
     detail: str
+    reason: str
     pictures: tuple[Picture, ...] = ()
     features: tuple[FeatureLine, ...] = ()
     columns: tuple[str, ...] = ()
@@ -57,10 +70,19 @@ class SampleView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SampleGroup:
+    """Samples shown for one reason; `wide` where each needs room for several pictures or a table."""
+
+    title: str
+    wide: bool
+    samples: tuple[SampleView, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class WorstView:
     """The whole section; `withheld` names the kind of personal data because of which nothing is shown."""
 
-    samples: tuple[SampleView, ...]
+    groups: tuple[SampleGroup, ...]
     introduction: str
     withheld: str
     ratio: str
@@ -71,18 +93,30 @@ def worst_view(predicate: Predicate, dataset: Dataset, found: Sequence[WorstSamp
     image = dataset.card.kind == "image"
     views = tuple(_image(predicate, dataset, sample) if image else _row(predicate, dataset, sample) for sample in found)
     return WorstView(
-        samples=views,
+        groups=tuple(_group(views, reason, image=image) for reason in dict.fromkeys(view.reason for view in views)),
         introduction=_introduction(dataset, found),
         withheld=withheld(predicate),
         ratio=f"{dataset.card.shape[2]} / {dataset.card.shape[1]}" if image else "1",
     )
 
 
+def _group(views: Sequence[SampleView], reason: str, *, image: bool) -> SampleGroup:
+    return SampleGroup(
+        title=REASON_TITLES[reason],
+        wide=reason == CHANGED or not image,
+        samples=tuple(view for view in views if view.reason == reason),
+    )
+
+
 def _introduction(dataset: Dataset, found: Sequence[WorstSample]) -> str:
     counts = Counter(sample.reason for sample in found)
-    groups = "; ".join(f"{count} x {reason}" for reason, count in counts.items())
-    reduced = f" Pictures are reduced to {LONGEST_SIDE} pixels." if dataset.card.kind == "image" and is_reduced(dataset.card.shape) else ""
-    return f"Shown are {groups}. Where an attack succeeded, the samples that needed the smallest share of epsilon come first.{reduced}"
+    groups = "; ".join(f"{count} {REASON_WORDS[reason]}" for reason, count in counts.items())
+    return f"Shown are samples of the test split: {groups}.{_picture_words(dataset) if dataset.card.kind == 'image' else ''}"
+
+
+def _picture_words(dataset: Dataset) -> str:
+    reduced = f" Pictures are reduced to {LONGEST_SIDE} pixels." if is_reduced(dataset.card.shape) else ""
+    return f" In a difference middle grey is no change, lighter is more, darker is less.{reduced}"
 
 
 def _title(predicate: Predicate, sample: WorstSample) -> str:
@@ -101,12 +135,11 @@ def _seen(predicate: Predicate, sample: WorstSample) -> str:
 
 def _detail(predicate: Predicate, sample: WorstSample) -> str:
     row = sample.row
-    start = f"Sample {row['sample']}: {sample.reason}"
-    if sample.x_adv is not None:
-        return f"{start}; {row['threat']}, {row['attack'].split('-')[0]}, with {sample.share_of_size:.2f} of epsilon."
-    if row.get("decision") == "certified":
-        return f"{start}, {size_text(row['radius'], predicate.certification.unit)}."
-    return f"{start}."
+    if sample.reason == CHANGED:
+        return f"Sample {row['sample']}: {sample.share_of_size:.2f} of epsilon, {row['threat']}, {row['attack'].partition('-')[0]}"
+    if sample.reason == WEAK:
+        return f"Sample {row['sample']}: radius {size_text(row['radius'], predicate.certification.unit)}"
+    return f"Sample {row['sample']}" + (": abstained" if sample.reason == ABSTAINED else "")
 
 
 def _class(predicate: Predicate, label: int) -> str:
@@ -118,7 +151,12 @@ def _image(predicate: Predicate, dataset: Dataset, sample: WorstSample) -> Sampl
     pictures = _clean_picture(predicate, dataset, sample)
     if sample.x_adv is not None:
         pictures += _perturbed_pictures(predicate, dataset, sample, sample.x_adv.astype(np.float64))
-    return SampleView(title=_title(predicate, sample), detail=_detail(predicate, sample), pictures=pictures)
+    return SampleView(
+        title=_title(predicate, sample),
+        detail=_detail(predicate, sample),
+        reason=sample.reason,
+        pictures=pictures,
+    )
 
 
 def _clean_picture(predicate: Predicate, dataset: Dataset, sample: WorstSample) -> tuple[Picture, ...]:
@@ -147,7 +185,7 @@ def _perturbed_pictures(predicate: Predicate, dataset: Dataset, sample: WorstSam
         Picture(
             source=difference(sample.x, x_adv, lower=lower, upper=upper, factor=factor),
             alternative=f"Difference of sample {number}, times {factor}",
-            caption=f"difference x {factor}, grey is none",
+            caption=f"difference, times {factor}",
         ),
     )
 
@@ -161,6 +199,7 @@ def _row(predicate: Predicate, dataset: Dataset, sample: WorstSample) -> SampleV
     return SampleView(
         title=_title(predicate, sample),
         detail=_detail(predicate, sample),
+        reason=sample.reason,
         features=_moved(dataset, sample) if moved else _unusual(dataset, sample),
         columns=MOVED if moved else UNUSUAL,
         features_caption="Features that moved most" if moved else "Features farthest from the training mean",

@@ -64,6 +64,16 @@ def ticks(low: float, high: float, *, at_most: int) -> tuple[float, ...]:
     return tuple(round(number * step, 12) for number in range(first, last + 1))
 
 
+def tick_texts(values: tuple[float, ...]) -> tuple[str, ...]:
+    """Ticks with equally many decimals.
+
+    >>> tick_texts((0.0, 0.05, 0.1)), tick_texts((0.0, 10.0))
+    (('0.00', '0.05', '0.10'), ('0', '10'))
+    """
+    places = max(len(f"{value:.9g}".partition(".")[2]) for value in values)
+    return tuple(f"{value:.{places}f}" for value in values)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Axis:
     """A range with its ticks, tick texts and label (quantity and unit)."""

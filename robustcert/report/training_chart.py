@@ -18,8 +18,8 @@ from robustcert.report.svg import Axis, axis, drawing, join, ticks
 
 Epoch = Mapping[str, float]
 
-WIDTH = 420.0
-HEIGHT = 240.0
+WIDTH = 360.0
+HEIGHT = 230.0
 MOST_SERIES = 4
 SAMPLES = "validationSamples"
 

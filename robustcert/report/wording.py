@@ -7,12 +7,13 @@ specification's thresholds.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Protocol
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from robustcert.certificate.claims import UNIT_WORDS
 from robustcert.certificate.schema import CriterionPart, Predicate, RatePart, UnderAttackPart
@@ -76,10 +77,11 @@ def interval_text(rate: Counted) -> str:
     return f"[{round_down(rate.lower, PRINTED_DIGITS)}, {round_up(rate.upper, PRINTED_DIGITS)}]"
 
 
-def difference_text(part: UnderAttackPart) -> str:
+def difference_markup(part: UnderAttackPart) -> Markup:
     """Accuracy lost to the attack, on the same samples, with its paired interval rounded outward."""
     lower, upper = round_down(part.accuracy_loss_lower, PRINTED_DIGITS), round_up(part.accuracy_loss_upper, PRINTED_DIGITS)
-    return f"{Decimal(part.accuracy_loss):.{PRINTED_DIGITS}f} [{lower}, {upper}]"
+    text = f"{Decimal(part.accuracy_loss):.{PRINTED_DIGITS}f}"
+    return Markup('<span class="rate"><b>{}</b> <span class="interval">[{}, {}]</span></span>').format(text, lower, upper)
 
 
 def metric_title(criterion: CriterionPart) -> str:
@@ -162,6 +164,15 @@ def days_valid(predicate: Predicate) -> int:
     return (moment(predicate.not_after) - moment(predicate.certified_at)).days
 
 
+def grouped(number: int) -> str:
+    """A large integer with its thousands apart.
+
+    >>> grouped(83800).split()
+    ['83', '800']
+    """
+    return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
 def short_digest(digest: str) -> str:
     """The first digits of a digest, as `robustcert inventory` finds it."""
     return digest[:SHORT_DIGEST]
@@ -177,15 +188,16 @@ def flat(value: object, *, name: str = "") -> list[tuple[str, str]]:
         return [line for key, part in value.items() for line in flat(part, name=f"{name}.{key}" if name else str(key))]
     if isinstance(value, list | tuple) and any(isinstance(part, dict) for part in value):
         return [line for number, part in enumerate(value, 1) for line in flat(part, name=f"{name} {number}")]
-    text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str("none" if value is None else value)
+    text = listed(value) if isinstance(value, list | tuple) else str("none" if value is None else value)
     return [(name, shortened(text or "none"))]
+
+
+def listed(parts: Iterable[object]) -> str:
+    """Parts in a row, apart by semicolons where one holds a comma."""
+    texts = [str(part) for part in parts]
+    return ("; " if any("," in text for text in texts) else ", ").join(texts)
 
 
 def shortened(text: str, *, limit: int = 400) -> str:
     """`text`, or its beginning and how much was left out."""
     return text if len(text) <= limit else f"{text[:limit]} … ({len(text) - limit} more characters)"
-
-
-def lines(parts: list[str]) -> Markup:
-    """Texts under each other."""
-    return Markup("<br>").join(escape(part) for part in parts)

@@ -22,9 +22,10 @@ from robustcert.provenance.digests import sha256_bytes
 Row = Mapping[str, Any]
 
 FEWEST = 5
-MOST = 12
-MOST_CHANGED = 9
+MOST = 9
+MOST_CHANGED = 6
 CLEAN = "clean"
+CHANGED, WRONG, ABSTAINED, WEAK = "changed", "wrong", "abstained", "weak"
 WITHHELD = ("pseudonymised", "identifiable")
 
 
@@ -75,7 +76,7 @@ def _changed(
         if x_adv is not None:
             yield WorstSample(
                 row=row,
-                reason="an attack changed the prediction",
+                reason=CHANGED,
                 x=_input(dataset, row),
                 x_adv=x_adv,
                 share_of_size=float(row["distance"]) / epsilons[row["threat"]],
@@ -97,12 +98,12 @@ def _perturbed(row: Row, adversarials: Mapping[str, Adversarials]) -> NDArray[np
 def _wrong(dataset: Dataset, rows: Iterable[Row]) -> Iterator[WorstSample]:
     for row in rows:
         if row["attack"] == CLEAN and row["prediction"] != row["label"]:
-            yield WorstSample(row=row, reason="wrong without any perturbation", x=_input(dataset, row))
+            yield WorstSample(row=row, reason=WRONG, x=_input(dataset, row))
 
 
 def _weakest(dataset: Dataset, rows: Sequence[Row]) -> Iterator[WorstSample]:
     for row in sorted(rows, key=lambda row: (float(row["radius"]), row["sample"])):
-        reason = "the smoothed classifier abstained" if row["decision"] == "abstain" else "smallest certified radius"
+        reason = ABSTAINED if row["decision"] == "abstain" else WEAK
         yield WorstSample(row=row, reason=reason, x=_input(dataset, row))
 
 

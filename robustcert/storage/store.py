@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from stat import S_ISDIR
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from robustcert.errors import InputError, StorageError, expected
+from robustcert.storage.atomic import disk_failure
 from robustcert.storage.folder import FolderStore
 from robustcert.storage.s3 import S3Settings, S3Store
 
@@ -63,7 +65,8 @@ class Store(Protocol):
 def open_store(uri: str, *, s3: S3Settings | None = None) -> Store:
     """The store at a folder, a file:// URI or s3://bucket/prefix?endpoint=...&region=...; InputError on anything else.
 
-    `s3` holds endpoint and region for s3:// URIs that name none. Nothing is read or written yet.
+    `s3` holds endpoint and region for s3:// URIs that name none. Nothing is written yet; StorageError
+    where no folder can be, or without credentials for S3.
     """
     scheme, separator, _ = uri.partition("://")
     if not separator and uri:
@@ -85,14 +88,12 @@ def _path_of(uri: str) -> str:
 def _folder_store(path: str) -> FolderStore:
     folder = Path(path)
     try:
-        in_the_way = folder.exists() and not folder.is_dir()
+        if not S_ISDIR(folder.stat().st_mode):
+            raise StorageError(expected("a folder as store", got=f"a file at {path!r}", remedy="name a folder"))
+    except FileNotFoundError:  # the first write makes it
+        return FolderStore(folder)
     except OSError as error:
-        remedy = "check owner and mode, or name another folder"
-        raise StorageError(
-            expected("a folder as store", got=f"'{error.strerror}' at {path!r}", remedy=remedy)
-        ) from error
-    if in_the_way:
-        raise StorageError(expected("a folder as store", got=f"a file at {path!r}", remedy="name a folder"))
+        raise StorageError(disk_failure(error, wanted="a folder as store", path=folder)) from error
     return FolderStore(folder)
 
 

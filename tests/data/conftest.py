@@ -1,16 +1,34 @@
-"""A user without rights, whoever runs the tests."""
+"""A folder that anybody may enter, and a user who may not read everything in it."""
 
 import os
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 import pytest
 
 
 @pytest.fixture
-def nobody() -> Iterator[None]:
-    """This process without a superuser's rights: root, who may read everything, becomes nobody for the test."""
+def open_folder() -> Iterator[Path]:
+    """A folder whose parents anybody may enter; pytest's own are for their user alone."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture
+def ordinary_user() -> Callable[[], AbstractContextManager[None]]:
+    """Runs a block without a superuser's rights: root, who may read everything, becomes nobody."""
+    return _ordinary_user
+
+
+@contextmanager
+def _ordinary_user() -> Iterator[None]:
     user = os.geteuid()
     if user == 0:
         os.seteuid(65534)
-    yield
-    os.seteuid(user)
+    try:
+        yield
+    finally:
+        os.seteuid(user)

@@ -90,7 +90,10 @@ def test_float_images_are_rounded_to_4096ths_and_stay_within_their_range() -> No
     dataset = build_dataset(data, raw_images(values=values), seed=0)
     assert np.array_equal(dataset.x_int * 1.0, np.minimum(np.rint(values.astype(np.float64) * 4096), 1228))
     assert dataset.x().max() == 1228 / 4096 <= 0.3
-    assert dataset.card.transforms == ("input = stored value / 1", "grid: x_int = round(input / unit), steps 4096 per input unit")
+    assert dataset.card.transforms == (
+        "input = stored value / 1",
+        "grid: x_int = round(input / unit), steps 4096 per input unit",
+    )
 
 
 def test_an_input_at_the_end_of_its_range_stays_within_it() -> None:
@@ -153,7 +156,9 @@ def test_the_nearest_power_of_two_is_that_of_the_logarithm() -> None:
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_values_that_validation_would_have_found_are_refused(value: float) -> None:
     raw = raw_table(values=planted(raw_table().values, (3, 1), value))
-    with pytest.raises(DataError, match=r"^expected finite values, got a missing value, NaN or inf; validate the data first$"):
+    with pytest.raises(
+        DataError, match=r"^expected finite values, got a missing value, NaN or inf; validate the data first$"
+    ):
         build_dataset(table_data(), raw, seed=0)
 
 

@@ -32,7 +32,9 @@ def test_categories_are_coded_as_scikit_learns_one_hot_encoder_does() -> None:
 def test_relative_rows_run_from_0_to_1_within_the_contracts_range() -> None:
     values = raw_images(9).values
     scaler = MinMaxScaler().fit(np.array([[0.0] * 16, [255.0] * 16]))
-    assert np.allclose(relative_rows(values, image_data().contract), scaler.transform(values.reshape(9, 16)), atol=1e-15)
+    assert np.allclose(
+        relative_rows(values, image_data().contract), scaler.transform(values.reshape(9, 16)), atol=1e-15
+    )
     table = np.array([[60.0, 2.5, 1.0, 2.0]])
     assert relative_rows(table, TABLE).tolist() == [[0.5, 0.25, 1.0, 0.0, 0.0, 1.0]]
 

@@ -81,7 +81,9 @@ def test_an_unknown_id_is_refused(dataset: Dataset) -> None:
 
 
 @pytest.mark.parametrize(("unit", "per_unit"), [("input", 1.0), ("1/255", 1 / 255)])
-def test_a_perturbation_in_fixed_units_is_0_where_nothing_may_change(dataset: Dataset, unit: str, per_unit: float) -> None:
+def test_a_perturbation_in_fixed_units_is_0_where_nothing_may_change(
+    dataset: Dataset, unit: str, per_unit: float
+) -> None:
     assert dataset.perturbation_scale(unit).tolist() == [per_unit, per_unit, 0, 0, 0, 0]
 
 
@@ -132,7 +134,9 @@ def test_arrays_that_do_not_fit_the_card_are_refused(saved: Path, name: str, arr
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"^expected a data set file at 'none.safetensors', got .*; name a readable file$"):
+    with pytest.raises(
+        DataError, match=r"^expected a data set file at 'none.safetensors', got .*; name a readable file$"
+    ):
         load_dataset(tmp_path / "none.safetensors")
 
 
@@ -146,7 +150,9 @@ def test_a_truncated_file_is_refused(saved: Path, length: int) -> None:
 @pytest.mark.parametrize("metadata", [{}, {"robustcert": "{}"}, {"robustcert": "not JSON"}])
 def test_another_safetensors_file_is_refused(saved: Path, metadata: dict[str, str]) -> None:
     save_file(load_file(saved), saved, metadata=metadata)
-    with pytest.raises(DataError, match=r"^expected a data set file at 'data.safetensors', got something else \([^\n]*$"):
+    with pytest.raises(
+        DataError, match=r"^expected a data set file at 'data.safetensors', got something else \([^\n]*$"
+    ):
         load_dataset(saved)
 
 

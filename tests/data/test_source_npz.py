@@ -75,7 +75,9 @@ def test_tables_become_float64(path: Path) -> None:
 @pytest.mark.parametrize("name", ["../x.npy", "/etc/x.npy", "a/../../x.npy", "..\\x.npy", "C:x.npy"])
 def test_a_member_that_leaves_the_folder_is_refused(path: Path, name: str) -> None:
     archive(path, {"x.npy": npy_bytes(X), "y.npy": npy_bytes(Y), name: b"anything"})
-    with pytest.raises(DataError, match=r"^expected plain member names in the .npz, got '.*', which leaves the folder; "):
+    with pytest.raises(
+        DataError, match=r"^expected plain member names in the .npz, got '.*', which leaves the folder; "
+    ):
         read_npz(path, contract=CONTRACT)
 
 
@@ -91,7 +93,9 @@ def test_a_member_given_twice_is_refused(path: Path) -> None:
 def test_pickled_objects_are_refused_unread(path: Path, key: str) -> None:
     arrays = {"x": X, "y": Y, key: np.array([object] * 40, dtype=object)}
     archive(path, {f"{name}.npy": npy_bytes(array, pickled=True) for name, array in arrays.items()})
-    with pytest.raises(DataError, match=rf"^expected arrays of numbers, got array {key} of Python objects, which can run"):
+    with pytest.raises(
+        DataError, match=rf"^expected arrays of numbers, got array {key} of Python objects, which can run"
+    ):
         read_npz(path, contract=CONTRACT)
 
 
@@ -99,7 +103,9 @@ def test_an_archive_that_unpacks_to_250_times_its_size_is_refused(path: Path) ->
     zeros = np.zeros((66 << 20,), dtype=np.uint8)
     archive(path, {"x.npy": npy_bytes(zeros), "y.npy": npy_bytes(Y)}, compression=zipfile.ZIP_DEFLATED)
     assert path.stat().st_size < 100_000
-    with pytest.raises(DataError, match=r"^expected an .npz that unpacks to at most 67108864 bytes, got .*\(a zip bomb\?\)"):
+    with pytest.raises(
+        DataError, match=r"^expected an .npz that unpacks to at most 67108864 bytes, got .*\(a zip bomb\?\)"
+    ):
         read_npz(path, contract=CONTRACT)
 
 
@@ -133,7 +139,12 @@ def test_a_header_that_promises_more_than_the_file_holds_takes_no_memory(path: P
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [(b"(40, 1, 4, 4)", b"(-1,-40,4, 4)"), (b"'|u1'", b"'<U0'"), (b"'descr'", b"'other'"), (b"NUMPY\x01", b"NUMPY\x09")],
+    [
+        (b"(40, 1, 4, 4)", b"(-1,-40,4, 4)"),
+        (b"'|u1'", b"'<U0'"),
+        (b"'descr'", b"'other'"),
+        (b"NUMPY\x01", b"NUMPY\x09"),
+    ],
 )
 def test_a_header_that_makes_no_sense_is_refused(path: Path, old: bytes, new: bytes) -> None:
     assert old in npy_bytes(X)
@@ -162,7 +173,9 @@ def test_a_file_cut_off_anywhere_is_refused_by_one_line(path: Path, save: Any) -
     content = path.read_bytes()
     for length in range(0, len(content), 37):
         path.write_bytes(content[:length])
-        with pytest.raises(DataError, match=r"^expected a complete .npz archive in 'images.npz', got a damaged one [^\n]*$"):
+        with pytest.raises(
+            DataError, match=r"^expected a complete .npz archive in 'images.npz', got a damaged one [^\n]*$"
+        ):
             read_npz(path, contract=CONTRACT)
 
 
@@ -190,7 +203,10 @@ def test_a_byte_changed_anywhere_gives_the_same_samples_or_one_line(path: Path) 
     ("arrays", "message"),
     [
         ({"images": X, "y": Y}, r"^expected arrays x and y in the .npz, got \['images', 'y'\]; write it again"),
-        ({"x": X, "y": Y[:39]}, r"^expected x of shape \(N, ...\) and y, split of shape \(N,\), got x \(40, 1, 4, 4\), y"),
+        (
+            {"x": X, "y": Y[:39]},
+            r"^expected x of shape \(N, ...\) and y, split of shape \(N,\), got x \(40, 1, 4, 4\), y",
+        ),
         ({"x": X, "y": Y[:, None]}, r"^expected x of shape"),
         ({"x": X, "y": Y, "split": Y[:3]}, r"^expected x of shape"),
         ({"x": np.array(3), "y": np.array(0)}, r"^expected x of shape"),

@@ -108,13 +108,9 @@ def test_flatten_splits_at_its_axis(axis):
     _checked(nodes, weights={"shape": np.array([-1, 12])})
 
 
-@pytest.mark.parametrize("shape", [[-1, 12], [0, 12], [0, -1], [0, 2, 0, 3], [0, 4, 3]])
+@pytest.mark.parametrize("shape", [[-1, 12], [0, 12], [0, -1], [0, 2, 0, 2], [0, 4, 3]])
 def test_reshape_copies_zeros_and_infers_minus_one(shape):
-    _checked(
-        [node("Reshape", ["x", "shape"], "y")],
-        input_shape=(2, 6, 1)[: 3 if len(shape) == 4 else 2],
-        weights={"shape": np.array(shape)},
-    )
+    _checked([node("Reshape", ["x", "shape"], "y")], input_shape=(4, 3), weights={"shape": np.array(shape)})
 
 
 def test_transpose_and_concatenation():

@@ -151,7 +151,7 @@ def attack_rows(
     stored: dict[str, Adversarials] = {}
     budgets: list[dict[str, str | int]] = []
     for strength in curve_of(threat, written.evaluation.curve):
-        for attack, slack in zip(load_suite(written.evaluation.suite).attacks, (1.15, 1.001), strict=True):
+        for attack, slack in zip(load_suite(written.evaluation.suite).attacks, (1.8, 1.15), strict=True):
             found = [perturbed(test, model, position, threat, strength.value, slack) for position in range(len(test))]
             rows += [
                 row_of(test, model, position, threat=threat.name, epsilon=strength.text, attack=attack.id) | finding(x)

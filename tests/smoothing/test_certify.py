@@ -200,20 +200,6 @@ def test_an_empty_shard_has_no_rows(mlp_files: MlpFiles, make_certification: Mak
         )
 
 
-def test_a_workers_error_arrives_as_it_is(
-    mlp_files: MlpFiles, make_certification: MakeCertification, tmp_path: Path
-) -> None:
-    with pytest.raises(ModelError, match="expected a model file, got no file at"):
-        certify_files(
-            tmp_path / "missing.safetensors",
-            mlp_files[1],
-            sample_ids=[100, 101],
-            certification=make_certification(n=100_000),
-            key0=1,
-            workers=2,
-        )
-
-
 def test_unknown_samples_are_refused(mlp_files: MlpFiles, make_certification: MakeCertification) -> None:
     with pytest.raises(DataError, match="unknown id 7"):
         certify_files(*mlp_files[:2], sample_ids=[100, 7], certification=make_certification(), key0=1, workers=1)

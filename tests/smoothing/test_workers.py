@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from robustcert.errors import StepError
+from robustcert.errors import InputError, StepError
+from robustcert.smoothing.certified_accuracy import abstention_rate
 from robustcert.smoothing.workers import each_in_workers
 
 LONG_SECONDS = 600
@@ -39,6 +40,11 @@ def test_an_items_error_is_raised_and_ends_the_other_workers_at_once() -> None:
     with pytest.raises(TypeError, match="str"):
         list(each_in_workers(time.sleep, [LONG_SECONDS, "not a time"], workers=2))  # type: ignore[list-item]
     assert time.monotonic() - start < 30
+
+
+def test_our_own_errors_arrive_as_they_are() -> None:
+    with pytest.raises(InputError, match="expected evidence rows, got none; certify at least one sample"):
+        list(each_in_workers(abstention_rate, [[], []], workers=2))
 
 
 def test_leaving_early_ends_the_workers_at_once() -> None:

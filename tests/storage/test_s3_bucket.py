@@ -1,7 +1,11 @@
 """moto's server stands in for S3: it is a mock, so signatures are not checked unless a test says so."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from urllib.request import Request, urlopen
 
 import pytest
@@ -82,6 +86,39 @@ def test_a_server_that_keeps_failing_is_told_in_one_line(bucket: str, s3_endpoin
         assert "Signature" not in str(caught.value)
     finally:
         check_signatures(s3_endpoint, after="inf")
+
+
+@contextmanager
+def server_that_answers(body: bytes, kind: str) -> Iterator[str]:
+    """Endpoint of a server that refuses everything with `body`."""
+
+    class Refusal(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(400)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusal) as server:
+        Thread(target=server.serve_forever, args=(0.01,)).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "message"),
+    [
+        (b"<h1>Welcome</h1>", "text/html", "got an answer that is not S3's; check the endpoint"),
+        (b"<Error><Code>SlowDown</Code></Error>", "application/xml", "got error SlowDown; see the server's log"),
+    ],
+)
+def test_an_unexpected_answer_is_told_in_one_line(s3_endpoint: str, body: bytes, kind: str, message: str) -> None:
+    with server_that_answers(body, kind) as endpoint, pytest.raises(StorageError, match=message):
+        list(bucket_at("models", endpoint).chunks("x"))
 
 
 def test_the_server_may_be_asked_for_the_region(bucket: str, s3_endpoint: str) -> None:

@@ -50,6 +50,10 @@ def test_a_file_is_no_store(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageError, match=r"expected a folder as store, got a file at '.*/file'; name a folder"):
         open_store(str(tmp_path / "file"))
+    with pytest.raises(StorageError, match=r"expected a folder as store, got 'Not a directory' at '.*/file/store'"):
+        open_store(str(tmp_path / "file" / "store"))
+    with pytest.raises(StorageError, match="expected a folder as store, got 'File name too long'"):
+        open_store(str(tmp_path / ("x" * 300)))
 
 
 def test_both_stores_keep_the_same_things_in_the_same_way(store: Store, tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -131,14 +129,16 @@ def _breach(facts: Facts, mask: NDArray[np.bool_], *, what: str, remedy: str) ->
     row, *where = first_of(mask)
     affected = any_coordinate(mask)
     place = f"column {facts.contract.features[where[0]].name!r}" if facts.contract.features else f"pixel {where}"
-    got = f"{_value(facts.raw.values[(row, *where)])} in {facts.name(row)}, {place}{_others(affected)}"
+    got = f"{_value(facts, (row, *where))} in {facts.name(row)}, {place}{_others(affected)}"
     return Breach(message=expected(what, got=got, remedy=remedy), affected=affected)
 
 
-def _value(value: Any) -> str:
-    return f"{float(value):.9g}"
+def _value(facts: Facts, place: tuple[int, ...]) -> str:
+    if facts.raw.cells is not None and facts.raw.cells[place] == Cell.ABSENT:
+        return "none"
+    return f"{float(facts.raw.values[place]):.9g}"
 
 
 def _others(affected: NDArray[np.bool_]) -> str:
     others = int(affected.sum()) - 1
-    return f" and {others} other samples" if others else ""
+    return f" and {others} more" if others else ""

@@ -1,0 +1,153 @@
+import hashlib
+import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from robustcert.data.sources import load_raw
+from robustcert.errors import DataError
+from robustcert.specification import Data
+from tests.data.examples import image_data, raw_images, raw_table, table_data
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """One source of each kind."""
+    np.savez(tmp_path / "images.npz", x=raw_images().values, y=raw_images().labels)
+    rows = [
+        f"{age},{dose},{int(smoker)},{('north', 'south', 'east')[int(site)]},{('ill', 'well')[label]}"
+        for (age, dose, smoker, site), label in zip(raw_table().values.tolist(), raw_table().labels, strict=True)
+    ]
+    (tmp_path / "table.csv").write_text("\n".join(["age,dose,smoker,site,state", *rows]))
+    for number, image in enumerate(raw_images(4).values):
+        label = tmp_path / "pictures" / ("cat", "dog")[number % 2]
+        label.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[0]).save(label / f"{number}.png")
+    return tmp_path
+
+
+def test_a_relative_path_starts_at_the_folder_and_only_its_name_is_kept(folder: Path) -> None:
+    (folder / "deep").mkdir()
+    shutil.copy(folder / "images.npz", folder / "deep")
+    raw = load_raw(image_data(source="deep/images.npz"), folder=folder)
+    assert raw.source == "images.npz"
+    assert raw.source_sha256 == hashlib.sha256((folder / "images.npz").read_bytes()).hexdigest()
+    assert np.array_equal(raw.values, raw_images().values)
+
+
+def test_an_absolute_path_needs_no_folder(folder: Path) -> None:
+    raw = load_raw(table_data(source=str(folder / "table.csv")))
+    assert raw.source == "table.csv"
+    assert np.array_equal(raw.values, raw_table().values)
+
+
+def test_a_folder_of_images_is_a_source(folder: Path) -> None:
+    raw = load_raw(image_data(source="pictures"), folder=folder)
+    assert (len(raw), raw.source) == (4, "pictures")
+    lines = [f"{name} {hashlib.sha256((folder / 'pictures' / name).read_bytes()).hexdigest()}\n" for name in
+             ("cat/0.png", "cat/2.png", "dog/1.png", "dog/3.png")]  # fmt: skip
+    assert raw.source_sha256 == hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def test_embedded_data_need_no_file() -> None:
+    raw = load_raw(Data.model_validate({"source": "builtin:digits"}))
+    assert (len(raw), raw.source) == (1797, "builtin:digits")
+
+
+def test_an_s3_object_is_fetched_read_and_named_by_its_uri(folder: Path) -> None:
+    asked: list[str] = []
+
+    def fetch(uri: str, target: Path) -> None:
+        asked.append(uri)
+        shutil.copy(folder / "images.npz", target)
+
+    raw = load_raw(image_data(source="s3://bucket/deep/images.npz"), fetch=fetch)
+    assert asked == [raw.source] == ["s3://bucket/deep/images.npz"]
+    assert np.array_equal(raw.values, raw_images().values)
+    assert raw.source_sha256 == hashlib.sha256((folder / "images.npz").read_bytes()).hexdigest()
+
+
+def test_an_s3_prefix_is_refused_before_anything_is_fetched() -> None:
+    with pytest.raises(
+        DataError, match=r"^expected .npz, .csv, .parquet or a folder of images, got 's3://bucket/pictures'"
+    ):
+        load_raw(image_data(source="s3://bucket/pictures"), fetch=pytest.fail)
+
+
+@pytest.mark.parametrize("source", ["images.npz", "pictures", "builtin:digits"])
+def test_the_digest_that_the_specification_states_is_checked(folder: Path, source: str) -> None:
+    data = image_data(source=source) if source != "builtin:digits" else Data.model_validate({"source": source})
+    digest = load_raw(data, folder=folder).source_sha256
+    load_raw(data.model_copy(update={"sha256": digest}), folder=folder)
+    with pytest.raises(
+        DataError, match=rf"^expected data with SHA-256 0{{64}}, got {digest}; restore the data, or state"
+    ):
+        load_raw(data.model_copy(update={"sha256": "0" * 64}), folder=folder)
+
+
+def test_one_changed_byte_changes_the_digest_before_anything_is_parsed(folder: Path) -> None:
+    data = image_data()
+    stated = data.model_copy(update={"sha256": load_raw(data, folder=folder).source_sha256})
+    content = bytearray((folder / "images.npz").read_bytes())
+    content[300] ^= 1
+    (folder / "images.npz").write_bytes(content)
+    with pytest.raises(DataError, match=r"^expected data with SHA-256"):
+        load_raw(stated, folder=folder)
+
+
+@pytest.mark.parametrize("source", ["none.npz", "none.csv", "none", "none/images.npz"])
+def test_a_missing_source_is_refused(folder: Path, source: str) -> None:
+    data = image_data(source=source) if "csv" not in source else table_data(source=source)
+    with pytest.raises(DataError, match=rf"^expected data at '{source}', got nothing there; correct data.source$"):
+        load_raw(data, folder=folder)
+
+
+@pytest.mark.parametrize("name", ["images.npz", "table.csv", "table.parquet", "pictures", "pictures/cat/0.png"])
+def test_a_source_without_read_permission_is_refused(
+    folder: Path, open_folder: Path, ordinary_user: Callable[[], AbstractContextManager[None]], name: str
+) -> None:
+    (folder / "table.parquet").touch()
+    shutil.copytree(folder, open_folder / "data")
+    (open_folder / "data").chmod(0o755)
+    (open_folder / "data" / name).chmod(0)
+    source = name.split("/")[0]
+    data = table_data(source=source) if source.startswith("table") else image_data(source=source)
+    with (
+        ordinary_user(),
+        pytest.raises(DataError, match=rf"^expected data at '{source}' that can be read, got Permission denied; check"),
+    ):
+        load_raw(data, folder=open_folder / "data")
+    (open_folder / "data" / name).chmod(0o700)
+
+
+def test_a_folder_in_a_files_place_is_refused(folder: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"^expected data of kind tabular, got 'pictures', which holds image data; correct"
+    ):
+        load_raw(table_data(source="pictures"), folder=folder)
+    with pytest.raises(
+        DataError, match=r"^expected data of kind image, got 'table.csv', which holds tabular data; correct"
+    ):
+        load_raw(image_data(source="table.csv", label="state"), folder=folder)
+
+
+@pytest.mark.parametrize("name", ["x.pkl", "x.pt", "x.PTH", "x.joblib", "x.npy"])
+def test_formats_that_can_hold_python_objects_are_refused_with_the_way_out(folder: Path, name: str) -> None:
+    (folder / name).touch()
+    with pytest.raises(
+        DataError, match=rf"^expected data without Python objects, got '{name}'; save it with numpy.savez"
+    ):
+        load_raw(image_data(source=name), folder=folder)
+
+
+@pytest.mark.parametrize("name", ["x.xlsx", "x", "x.zip"])
+def test_an_unknown_format_is_refused(folder: Path, name: str) -> None:
+    (folder / name).touch()
+    with pytest.raises(
+        DataError, match=rf"^expected .npz, .csv, .parquet or a folder of images, got '{name}'; convert"
+    ):
+        load_raw(image_data(source=name), folder=folder)

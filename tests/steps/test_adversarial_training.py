@@ -1,0 +1,46 @@
+"""Training as a step: repeated bit for bit, and an own model is brought in instead of trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+import yaml
+
+from robustcert.models.files import load_model
+from robustcert.provenance.digests import sha256_file
+from robustcert.steps.adversarial_training import train_model
+from tests.chain import Chain, small_specification
+
+
+def trained(folder: Path, chain: Chain, *, specification: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    train_model(
+        specification=specification,
+        store=str(folder / "store"),
+        source_folder=str(chain.bundle),
+        run_token="",
+        dataset=chain.bundle / "dataset.safetensors",
+        model=folder / "model",
+        history=folder / "history",
+        record=folder / "record",
+    )
+    return folder / "model"
+
+
+def test_training_again_in_a_fresh_store_gives_the_same_bytes(chain: Chain, tmp_path: Path) -> None:
+    model = trained(tmp_path / "again", chain, specification=small_specification())
+    assert sha256_file(model) == chain.predicate.model.sha256
+    assert len(json.loads((tmp_path / "again" / "history").read_text())) == 8
+
+
+def test_own_weights_are_brought_in_and_not_trained(chain: Chain, tmp_path: Path) -> None:
+    document = yaml.safe_load(small_specification())
+    document["model"]["weights"] = "model.safetensors"
+    del document["training"]
+    model = trained(tmp_path / "own", chain, specification=yaml.safe_dump(document))
+    assert (tmp_path / "own" / "history").read_text() == "[]\n"
+    x = torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    certified = load_model(chain.bundle / "model.safetensors").module
+    torch.testing.assert_close(load_model(model).module(x), certified(x), rtol=0, atol=0)

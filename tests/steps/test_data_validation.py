@@ -1,0 +1,68 @@
+"""Data validation as a step: a broken contract is an outcome with a report, not an exception."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robustcert.data.dataset import load_dataset
+from robustcert.errors import DataError
+from robustcert.steps.data_validation import DataValidationOutcome, validate_data
+from tests.chain import small_specification
+
+CONTRACT = {"kind": "image", "shape": [1, 2, 2], "range": [0, 255], "divideBy": 255, "classes": ["a", "b"]}
+PROVENANCE = {"source": "made by hand", "licence": "CC0-1.0", "collectedAt": "2026"}
+
+
+def validated(folder: Path, *, x: np.ndarray, y: np.ndarray) -> DataValidationOutcome:
+    np.savez(folder / "own.npz", x=x, y=y)
+    data = {"source": "own.npz", "contract": CONTRACT, "provenance": PROVENANCE}
+    return validate_data(
+        specification=small_specification(data=data),
+        store=str(folder / "store"),
+        source_folder=str(folder),
+        run_token="",
+        dataset=folder / "dataset",
+        report=folder / "report",
+        record=folder / "record",
+    )
+
+
+def images() -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(0)
+    return generator.integers(0, 256, size=(60, 1, 2, 2), dtype=np.uint8), np.arange(60) % 2
+
+
+def test_a_held_contract_gives_a_data_set_on_the_grid(tmp_path: Path) -> None:
+    x, y = images()
+    assert validated(tmp_path, x=x, y=y).passed
+    dataset = load_dataset(tmp_path / "dataset")
+    np.testing.assert_array_equal(dataset.x_int, 16 * x.astype(np.int32))
+    np.testing.assert_array_equal(dataset.y, y)
+
+
+def test_a_broken_contract_gives_a_report_and_no_data_set(tmp_path: Path) -> None:
+    x, y = images()
+    outcome = validated(tmp_path, x=x, y=np.where(y == 1, 7, y))
+    assert not outcome.passed
+    assert outcome.summary.startswith("data validation found")
+    assert not (tmp_path / "dataset").exists()
+    assert json.loads((tmp_path / "report").read_text())["passed"] is False
+
+
+def test_an_unreadable_source_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = {"source": "nothing.npz", "contract": CONTRACT, "provenance": PROVENANCE}
+    with pytest.raises(DataError, match="nothing.npz"):
+        validate_data(
+            specification=small_specification(data=data),
+            store=str(tmp_path / "store"),
+            source_folder=str(tmp_path),
+            run_token="",
+            dataset=tmp_path / "dataset",
+            report=tmp_path / "report",
+            record=tmp_path / "record",
+        )
+    assert capsys.readouterr().err.startswith("::failure data_validation expected")
