@@ -6,11 +6,13 @@ Exit status: 0 done or verified, 1 the claim does not hold, 2 wrong usage or inp
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from robustcert import __version__
+from robustcert.commands import register
 from robustcert.errors import ClaimError, RobustcertError
 
 HELP = """Reproducible, signed, expiring certificates of a model's adversarial robustness.
@@ -23,31 +25,21 @@ HELP = """Reproducible, signed, expiring certificates of a model's adversarial r
     robustcert verify BUNDLE --key issuer.pub
 """
 
-app = typer.Typer(
-    help=HELP, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None
-)
 
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"robustcert {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version and exit."),
-) -> None:
-    """Options of the program itself."""
+def application() -> typer.Typer:
+    """The command line program with all of its commands."""
+    app = typer.Typer(
+        help=HELP, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None
+    )
+    app.callback()(_options)
+    register(app)
+    return app
 
 
 def main() -> None:
     """Entry point: runs a command; whatever goes wrong on purpose is one line on standard error."""
-    from robustcert.commands import register
-
-    register(app)
     try:
-        app()
+        application()()
     except RobustcertError as error:
         _say(str(error))
         sys.exit(1 if isinstance(error, ClaimError) else 2)
@@ -57,6 +49,20 @@ def main() -> None:
     except KeyboardInterrupt:
         _say("interrupted; finished steps are kept, start the same command again to go on")
         sys.exit(130)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"robustcert {__version__}")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Options of the program itself."""
 
 
 def _say(message: str) -> None:

@@ -27,7 +27,28 @@ JUNK: Any = st.one_of(
     st.lists(st.floats(-1e3, 1e3), max_size=4), st.dictionaries(st.text(max_size=8), st.integers(), max_size=3),
 )  # fmt: skip
 PIECES = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.sampled_from(
-    ["\n", ":", " ", "\t", "- ", "[", "]", "{", "}", "&a ", "*a", "!!int ", "---\n", "|", ">", "'", '"', "#", ".nan", "? "]
+    [
+        "\n",
+        ":",
+        " ",
+        "\t",
+        "- ",
+        "[",
+        "]",
+        "{",
+        "}",
+        "&a ",
+        "*a",
+        "!!int ",
+        "---\n",
+        "|",
+        ">",
+        "'",
+        '"',
+        "#",
+        ".nan",
+        "? ",
+    ]
 )
 
 
@@ -125,9 +146,7 @@ def test_damaged_text(kind: str, cuts: list[tuple[float, int, str]]) -> None:
 
 @given(st.sampled_from(PLACES), st.sampled_from([[[]], {"zzzz": 1}, [{}, {}]]))
 @settings(max_examples=100)
-def test_a_value_of_an_impossible_type_is_named_at_its_own_line(
-    place: tuple[str, tuple[Any, ...]], junk: Any
-) -> None:
+def test_a_value_of_an_impossible_type_is_named_at_its_own_line(place: tuple[str, tuple[Any, ...]], junk: Any) -> None:
     kind, path = place
     values, container = changed(kind, path)
     container[path[-1]] = junk

@@ -37,7 +37,8 @@ from robustcert.specification_template import template
          "put it in quotes: '5'"),
         ("name: Demonstration", "name: true", "owner.name: expected text of 1 to 4000 characters, got true; "
          "put it in quotes: 'true'"),
-        ("hidden: [64, 64]", "hidden: 64", "model.hidden: expected a list of 1 to 32, got 64; write it as a list: [64]"),
+        ("hidden: [64, 64]", "hidden: 64",
+         "model.hidden: expected a list of 1 to 32, got 64; write it as a list: [64]"),
         ("hidden: [64, 64]", "hidden: [64, 0]", "model.hidden[1]: expected a whole number above 0 and at most 8192, "
          "got 0; correct it"),
         ("bounds: contract", "bounds: [0, a]", "threatModels[0].bounds[1]: expected a number, got 'a'; correct it"),

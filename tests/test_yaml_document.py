@@ -89,7 +89,11 @@ def test_every_key_and_item_has_its_line() -> None:
     [
         ("a: 1\nb: &x 2\n", 2, "expected no anchors, got &x"),
         ("a: 1\nb: *x\n", 2, r"expected no aliases, got \*x"),
-        ("a: 1\nb: !!python/object:os.system x\n", 2, "expected no tags, got tag:yaml.org,2002:python/object:os.system"),
+        (
+            "a: 1\nb: !!python/object:os.system x\n",
+            2,
+            "expected no tags, got tag:yaml.org,2002:python/object:os.system",
+        ),
         ("a: !!str 1\n", 1, "expected no tags"),
         ("a: ! 1\n", 1, "expected no tags"),
         ("a: 1\n--- \nb: 2\n", 2, "expected one document, got a second one"),

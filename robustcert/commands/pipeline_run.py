@@ -40,6 +40,7 @@ class RunOrder:
 def run_to_bundle(order: RunOrder, *, console: Console) -> tuple[RunRecord, ClaimError | None]:
     """Runs and exports; the ClaimError is that of unmet criteria, whose signed rejection is in the bundle all the same."""
     order.target.mkdir(parents=True, exist_ok=True)
+    order.store.sweep(now=datetime.now(UTC))
     run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
     name, digest = order.loaded.specification.name, order.loaded.canonical_sha256
     console.print(f"{name}: specification {digest[:12]}, run {run_id}", highlight=False)

@@ -81,7 +81,7 @@ def _plot(predicate: Predicate, dataset: Dataset, *, end: float, width: float) -
     if dataset.card.kind == "image":
         factor = grey_levels_per_unit(dataset, predicate.certification.unit)  # type: ignore[arg-type]
         texts = tuple(rounded_down(root_mean_square(dataset, value * factor)) for value in x.ticks)
-        below = (("the same, root mean square per pixel value, grey levels of 255", texts),)
+        below = (("root mean square per value, grey levels of 255", texts),)
     label = "certified accuracy, share of test samples"
     return Plot(width=width, height=HEIGHT, x=x, y=axis(0.0, 1.0, at_most=6, label=label), below=below)
 

@@ -18,7 +18,7 @@ Row = Mapping[str, Any]
 
 WIDE = 760.0
 NARROW = 380.0
-FEATURE_WORDS = "The next columns give its size when all of it goes into one feature, for the three that vary most."
+FEATURE_WORDS = "also as the change of one feature alone, for the three that vary most"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ def certified_view(predicate: Predicate, dataset: Dataset, rows: Sequence[Row]) 
         wide=certified_curve(predicate, dataset, found, width=WIDE),
         narrow=certified_curve(predicate, dataset, found, width=NARROW),
         lines=tuple(_line(predicate, dataset, part) for part in predicate.results.certified_accuracy),
-        sizes_words="The next columns give the same radius in grey levels." if image else FEATURE_WORDS,
+        sizes_words="also in grey levels" if image else FEATURE_WORDS,
         required=any(criterion.metric == "certified_accuracy" for criterion in predicate.criteria),
         joint_confidence=str(1 - Decimal(predicate.certification.simultaneous_gamma)),
     )

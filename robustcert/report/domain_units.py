@@ -94,9 +94,9 @@ def rounded_down(value: float, digits: int = DIGITS) -> str:
 def _image_sizes(dataset: Dataset, size: float, *, unit: Unit, norm: Norm) -> tuple[DomainSize, ...]:
     grey = size * grey_levels_per_unit(dataset, unit)
     if norm == "linf":
-        return (DomainSize(label="each pixel value", value=rounded_down(grey), unit=GREY_UNIT),)
+        return (DomainSize(label="each value", value=rounded_down(grey), unit=GREY_UNIT),)
     spread = root_mean_square(dataset, grey)
     return (
         DomainSize(label="l2 length", value=rounded_down(grey), unit=GREY_UNIT),
-        DomainSize(label="root mean square per pixel value", value=rounded_down(spread), unit=GREY_UNIT),
+        DomainSize(label="root mean square per value", value=rounded_down(spread), unit=GREY_UNIT),
     )

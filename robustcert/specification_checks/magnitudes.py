@@ -136,7 +136,7 @@ def _reach(contract: Contract, amount: Amount) -> float | None:
     if amount.norm == "linf":
         return max(widths)
     coordinates = math.prod(contract.shape or ()) if contract.kind == "image" else 1
-    return math.sqrt(coordinates * sum(width**2 for width in widths))
+    return math.sqrt(coordinates) * math.hypot(*widths)
 
 
 def _ranges(contract: Contract) -> list[tuple[float, float]]:

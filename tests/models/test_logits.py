@@ -63,6 +63,14 @@ def test_a_model_that_cannot_be_certified_is_refused(function, match):
         _check(Answer(function))
 
 
+def test_a_model_error_from_inside_the_model_is_passed_on():
+    def refuse(_):
+        raise ModelError("the model's own words")
+
+    with pytest.raises(ModelError, match=r"^the model's own words$"):
+        _check(Answer(refuse))
+
+
 def test_batch_normalisation_by_the_batch_itself_is_refused():
     by_batch = nn.BatchNorm2d(1, track_running_stats=False)
     body = nn.Sequential(nn.Unflatten(1, (1, 2, 2)), by_batch, nn.Flatten(), LINEAR)

@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 
 from robustcert.errors import ModelError
+from robustcert.models.onnx_graph import Node
 from robustcert.models.onnx_import import import_onnx
+from robustcert.models.onnx_spatial import batch_normalization
 from tests.models.onnx_files import assert_as_onnxruntime, model_of, node, numbers
 
 SHAPE = (4, 9, 8)
@@ -138,9 +141,23 @@ def test_padding_of_named_axes_since_opset_18():
             17,
             "pads outside 0 to 1024",
         ),
+        (
+            [node("Conv", ["x", "w"], "y", kernel_shape=[2, 2])],
+            {"w": numbers(2, 4, 3, 3)},
+            17,
+            r"kernel_shape other than the weight's \(3, 3\) in Conv 'y'",
+        ),
     ],
 )
 def test_what_torch_cannot_express_is_refused_by_name(nodes, weights, opset, match):
     data = _model(nodes, weights=weights, opset=opset).SerializeToString()
     with pytest.raises(ModelError, match=match):
         import_onnx(data, source="a test")
+
+
+def test_batch_normalisation_in_training_mode_is_refused():
+    training = Node(
+        operator="BatchNormalization", name="n", opset=17, inputs=(), output="y", attributes={"training_mode": 1}
+    )
+    with pytest.raises(ModelError, match="training_mode in BatchNormalization 'n'"):
+        batch_normalization(training, *[torch.ones(1)] * 5)

@@ -1,0 +1,27 @@
+"""Progress on something that is no terminal: a line when a step starts and one when it is done."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from robustcert.commands.progress import StepBars
+from robustcert.local_run import Progress
+
+
+def test_each_step_is_said_to_start_and_to_end_once_over_all_its_shards() -> None:
+    text = io.StringIO()
+    with StepBars(Console(file=text, width=200)) as bars:
+        for shard, done in (("shard 1/2", 1), ("shard 2/2", 1), ("shard 1/2", 4), ("shard 2/2", 2), ("shard 2/2", 4)):
+            bars.show(Progress(step="certification", done=done, total=4, text=shard))
+        bars.show(Progress(step="gate", done=1, total=1, text=""))
+    lines = [line.split()[2:5] for line in text.getvalue().splitlines()]
+    assert lines == [["certification", "started", "shard"], ["certification", "done", "shard"]]
+
+
+def test_a_terminal_gets_bars() -> None:
+    text = io.StringIO()
+    with StepBars(Console(file=text, width=120, force_terminal=True)) as bars:
+        bars.show(Progress(step="adversarial_training", done=1, total=2, text="epoch"))
+    assert "adversarial_training" in text.getvalue()

@@ -1,0 +1,63 @@
+"""verify as an auditor types it: exit status, last line, and files given one by one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.chain import Chain
+from tests.command_line import CommandLine
+
+
+def test_a_bundle_verifies_with_exit_0_and_says_what_stays_open(command_line: CommandLine, chain: Chain) -> None:
+    found = command_line("verify", chain.bundle, "--key", chain.public_key)
+    assert found.status == 0, found
+    assert found.out.splitlines()[-1].startswith("VERIFIED: digits, valid until 20")
+    assert "unknown revocation" in found.out
+
+
+def test_a_refusal_has_exit_1_and_ends_with_its_reason(command_line: CommandLine, chain: Chain, tmp_path: Path) -> None:
+    other = tmp_path / "model.safetensors"
+    other.write_bytes(b"x")
+    found = command_line("verify", chain.bundle, "--key", chain.public_key, "--model", other)
+    assert found.status == 1
+    assert found.out.splitlines()[-1].startswith("REFUSED: model: SHA-256 of model.safetensors")
+
+
+def test_files_can_be_given_one_by_one(command_line: CommandLine, chain: Chain) -> None:
+    bundle = chain.bundle
+    found = command_line(
+        *("verify", bundle / "certificate.json", "--key", chain.public_key),
+        *("--specification", bundle / "specification.yaml", "--model", bundle / "model.safetensors"),
+        *("--data", bundle / "dataset.safetensors", "--adversarials", bundle / "adversarials.safetensors"),
+        *("--evidence", bundle / "evaluation.parquet", "--evidence", bundle / "certification.parquet"),
+    )
+    assert (found.status, found.out.count("unknown ")) == (0, 1), found.out
+
+
+def test_an_expired_certificate_is_refused_at_a_later_time(command_line: CommandLine, chain: Chain) -> None:
+    found = command_line("verify", chain.bundle, "--key", chain.public_key, "--at", "2099-01-01T00:00:00Z")
+    assert (found.status, "REFUSED: expired" in found.out) == (1, True)
+
+
+def test_replayed_samples_agree_bit_for_bit_on_the_machine_that_made_them(
+    command_line: CommandLine, chain: Chain
+) -> None:
+    found = command_line("verify", chain.bundle, "--key", chain.public_key, "--replay", 3)
+    assert "replay: 3 of 16 samples repeated, votes equal bit for bit" in found.out
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [("--at", "tomorrow", "expected a time such as"), ("--model", "nothing", "expected a file, got nothing")],
+)
+def test_wrong_usage_is_exit_2(
+    command_line: CommandLine, chain: Chain, option: str, value: str, message: str
+) -> None:
+    found = command_line("verify", chain.bundle, "--key", chain.public_key, option, value)
+    assert (found.status, message in found.err) == (2, True), found
+
+
+def test_the_private_key_is_refused_where_the_public_one_is_wanted(command_line: CommandLine, chain: Chain) -> None:
+    assert command_line("verify", chain.bundle, "--key", chain.signing_key).status == 2
