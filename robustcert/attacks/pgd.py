@@ -47,7 +47,9 @@ def pgd(
         start_RX = search.region.clean_BX[rows]
         if restart > 0:
             ids = [sample_ids[row] for row in rows]
-            start_RX = search.region.rows(rows).displaced(random_starts(ball, sample_ids=ids, restart=restart, seed=seed))
+            start_RX = search.region.rows(rows).displaced(
+                random_starts(ball, sample_ids=ids, restart=restart, seed=seed)
+            )
         climb(search, rows, start_RX, steps=steps, step=step)
     return search.result()
 

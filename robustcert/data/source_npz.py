@@ -1,4 +1,4 @@
-"""Read `.npz`: arrays `x`, `y` and, where the splits are given, `split`. Nothing in it is trusted.
+"""Read `.npz`: arrays `x`, `y` and, where the splits are given, `split` or as named. Nothing in it is trusted.
 
 Only these members are unpacked, never to disk; names that leave a folder, pickled objects, archives that unpack to
 more than the limits, and arrays whose header promises more than the member holds are refused before memory is taken.
@@ -36,17 +36,19 @@ class UnpackLimits:
     small_bytes: int = 64 << 20
 
 
-def read_npz(path: Path, *, contract: Contract, limits: UnpackLimits = UnpackLimits()) -> Samples:
+def read_npz(
+    path: Path, *, contract: Contract, split_key: str = "split", limits: UnpackLimits = UnpackLimits()
+) -> Samples:
     """The samples of an archive; labels are class indices or class names. DataError says what is wrong."""
     with path.open("rb") as file:
         try:
-            arrays = _arrays(file, packed=path.stat().st_size, limits=limits)
+            arrays = _arrays(file, keys=("x", "y", split_key), packed=path.stat().st_size, limits=limits)
         except DAMAGE as error:
             what = f"a complete .npz archive in {path.name!r}"
             raise DataError(expected(what, got=f"a damaged one ({error})", remedy=REMEDY)) from error
     _refuse_lengths(arrays)
     labels, names = _labels(arrays["y"], contract=contract)
-    splits = split_codes(arrays["split"].tolist()) if "split" in arrays else None
+    splits = split_codes(arrays[split_key].tolist()) if split_key in arrays else None
     ids = np.arange(len(labels), dtype=np.int64)
     values = arrays["x"]
     if contract.kind == "tabular" and values.dtype.kind in "biuf":
@@ -54,14 +56,14 @@ def read_npz(path: Path, *, contract: Contract, limits: UnpackLimits = UnpackLim
     return Samples(values=values, labels=labels, label_names=names, sample_ids=ids, splits=splits)
 
 
-def _arrays(file: IO[bytes], *, packed: int, limits: UnpackLimits) -> dict[str, NDArray[Any]]:
+def _arrays(file: IO[bytes], *, keys: tuple[str, ...], packed: int, limits: UnpackLimits) -> dict[str, NDArray[Any]]:
     with zipfile.ZipFile(file) as archive:
         _refuse_names(archive)
         _refuse_bomb(archive, packed=packed, limits=limits)
         present = {name.removesuffix(".npy") for name in archive.namelist()}
         if not {"x", "y"} <= present:
             raise DataError(expected("arrays x and y in the .npz", got=sorted(present) or "none", remedy=REMEDY))
-        return {key: _array(archive, key) for key in ("x", "y", "split") if key in present}
+        return {key: _array(archive, key) for key in keys if key in present}
 
 
 def _refuse_names(archive: zipfile.ZipFile) -> None:

@@ -40,6 +40,7 @@ def load_raw(data: Data, *, folder: Path | None = None, fetch: Fetch | None = No
     if name is not None:
         samples, digest = read_builtin(name)
         _refuse_other(data, digest)
+        _refuse_without_splits(data, samples)
         return RawData.of(samples, source=data.source, source_sha256=digest)
     if data.source.startswith(S3):
         return _load_s3(data, fetch=fetch or _fetch_object)
@@ -48,11 +49,12 @@ def load_raw(data: Data, *, folder: Path | None = None, fetch: Fetch | None = No
 
 
 def _load_s3(data: Data, *, fetch: Fetch) -> RawData:
+    name = data.source.partition("?")[0]  # where S3 answers is no part of the data's identity
     with TemporaryDirectory(prefix="robustcert-") as temporary:
-        target = Path(temporary) / f"object{PurePosixPath(data.source).suffix.lower()}"
-        _refuse_suffix(target, name=data.source)
+        target = Path(temporary) / f"object{PurePosixPath(name).suffix.lower()}"
+        _refuse_suffix(target, name=name)
         fetch(data.source, target)
-        return _load_path(data, target, name=data.source)
+        return _load_path(data, target, name=name)
 
 
 def _fetch_object(uri: str, target: Path) -> None:
@@ -68,6 +70,7 @@ def _load_path(data: Data, path: Path, *, name: str) -> RawData:
         digest = folder_sha256(path, classes=contract.classes) if path.is_dir() else sha256_file(path)
         _refuse_other(data, digest)
         samples = _read(path, data=data, contract=contract)
+    _refuse_without_splits(data, samples)
     return RawData.of(samples, source=name, source_sha256=digest)
 
 
@@ -107,10 +110,17 @@ def _refuse_other(data: Data, digest: str) -> None:
         raise DataError(expected(f"data with SHA-256 {data.sha256}", got=digest, remedy=remedy))
 
 
+def _refuse_without_splits(data: Data, samples: Samples) -> None:
+    if data.splits.column is not None and samples.splits is None:
+        what = f"splits in {data.splits.column!r}, as data.splits.column says"
+        remedy = "add them to the data, or drop data.splits.column for drawn splits"
+        raise DataError(expected(what, got="data without them", remedy=remedy))
+
+
 def _read(path: Path, *, data: Data, contract: Contract) -> Samples:
     if path.is_dir():
         return read_images(path, contract=contract)
     if path.suffix.lower() == ".npz":
-        return read_npz(path, contract=contract)
+        return read_npz(path, contract=contract, split_key=data.splits.column or "split")
     read = read_csv if path.suffix.lower() == ".csv" else read_parquet
     return read(path, contract=contract, split_column=data.splits.column)

@@ -32,7 +32,7 @@ def inventory_lines(store: Store, *, model: str = "") -> Iterator[str]:
 def _described(store: Store, record: RunRecord) -> str:
     name = next(name for name in MODELS if name in record.files)
     if not name.endswith(".safetensors"):
-        return f"format {name.rpartition('.')[2]}, described in its certificate"
+        return f"{name.rpartition('.')[2]} model, described by its own graph"
     card = card_in(store.read_bytes(record.files[name]), source=name)
     what = card.architecture or card.factory
     parameters = ", ".join(f"{key} {_listed(value)}" for key, value in card.parameters.items())

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from robustcert.certificate.schema import Predicate, RatePart, ThreatModelPart, UnderAttackPart
 from robustcert.report.plot import TOP, Plot, diamond, line, required_mark, triangle_down, whisker
 from robustcert.report.svg import axis, drawing, element, join
-from robustcert.report.wording import UNIT_SHORT, plain, same
+from robustcert.report.wording import UNIT_SHORT, plain
 
 WIDTH = 360.0
 HEIGHT = 310.0
@@ -57,7 +57,8 @@ def _reference(plot: Plot, clean: RatePart) -> Markup:
 
 def _claimed_size(plot: Plot, threat: ThreatModelPart) -> Markup:
     x = plot.across(float(threat.epsilon))
-    text = element("text", f"epsilon {plain(threat.epsilon)}", x=x, y=TOP - 4, text_anchor="middle", class_="tick strong")
+    words = f"epsilon {plain(threat.epsilon)}"
+    text = element("text", words, x=x, y=TOP - 5, text_anchor="middle", class_="tick strong")
     return element("line", x1=x, x2=x, y1=TOP, y2=plot.bottom, class_="size") + text
 
 
@@ -73,10 +74,9 @@ def _required(plot: Plot, predicate: Predicate, threat: ThreatModelPart) -> Mark
 
 
 def _description(clean: RatePart, parts: Sequence[UnderAttackPart]) -> str:
-    attacked = [f"at most {part.accuracy.count} of {part.accuracy.of} at epsilon {plain(part.epsilon)}" for part in parts]
-    return "; ".join([f"{clean.count} of {clean.of} correct without perturbation", *attacked])
+    start = f"{clean.count} of {clean.of} correct without perturbation"
+    return "; ".join([start, *(_point(part) for part in parts)])
 
 
-def main_part(predicate: Predicate, threat: ThreatModelPart) -> UnderAttackPart | None:
-    """The result at the threat model's own epsilon."""
-    return next((part for part in parts_of(predicate, threat) if same(part.epsilon, threat.epsilon)), None)
+def _point(part: UnderAttackPart) -> str:
+    return f"at most {part.accuracy.count} of {part.accuracy.of} at epsilon {plain(part.epsilon)}"

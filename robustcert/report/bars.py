@@ -51,6 +51,7 @@ def outcome_bar(counts: tuple[int, int, int]) -> Markup:
         title="What the smoothed classifier did",
         description=f"{counts[0]} right, {counts[1]} wrong, {counts[2]} abstained, of {of}",
         class_="outcome",
+        preserveAspectRatio="none",
     )
 
 

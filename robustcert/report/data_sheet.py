@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robustcert.certificate.schema import Predicate
+from robustcert.certificate.schema import Predicate, SplitPart
 from robustcert.data.dataset import Dataset
 from robustcert.data.splits import SPLITS
 from robustcert.report.wording import flat, shortened
@@ -56,7 +56,7 @@ def data_sheet(predicate: Predicate, dataset: Dataset) -> DataSheet:
     data = predicate.data
     return DataSheet(
         lines=tuple(_lines(predicate)),
-        splits=tuple(SplitRows(name=split, rows=data.splits[split].rows) for split in _splits(predicate)),
+        splits=tuple(SplitRows(name=split, rows=part.rows) for split, part in _splits(predicate)),
         classes=tuple(_class(predicate, dataset, label) for label in range(min(len(data.classes), MOST_CLASSES))),
         left_out=max(0, len(data.classes) - MOST_CLASSES),
         warnings=tuple(shortened(warning) for warning in data.validation_warnings[:MOST_WARNINGS]),
@@ -76,11 +76,11 @@ def _lines(predicate: Predicate) -> list[tuple[str, str]]:
     ]
 
 
-def _splits(predicate: Predicate) -> list[str]:
-    return [split for split in SPLITS if split in predicate.data.splits]
+def _splits(predicate: Predicate) -> list[tuple[str, SplitPart]]:
+    return sorted(predicate.data.splits.items(), key=lambda entry: SPLITS.index(entry[0]))
 
 
 def _class(predicate: Predicate, dataset: Dataset, label: int) -> ClassRows:
     of_class = dataset.split[dataset.y == label]
-    counts = tuple(int(np.count_nonzero(of_class == SPLITS.index(split))) for split in _splits(predicate))
+    counts = tuple(int(np.count_nonzero(of_class == SPLITS.index(split))) for split, _ in _splits(predicate))
     return ClassRows(name=predicate.data.classes[label], counts=counts)

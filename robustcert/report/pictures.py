@@ -54,4 +54,5 @@ def _data_uri(levels_CHW: Float64) -> str:
 
 
 def _grey(levels_CHW: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.rint(levels_CHW.mean(axis=0)).astype(np.uint8)
+    grey_HW: NDArray[np.uint8] = np.rint(levels_CHW.mean(axis=0)).astype(np.uint8)
+    return grey_HW

@@ -1,4 +1,4 @@
-"""The frame that every chart shares: a plotting area with ticks, grid lines and axes labelled with quantity and unit."""
+"""The frame that every chart shares: a plotting area, ticks, grid lines, and axes labelled with quantity and unit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Point = tuple[float, float]
 
 LEFT = 46.0
 RIGHT = 18.0
-TOP = 34.0
+TOP = 40.0
 BOTTOM = 48.0
 ROW = 46.0
 TICK_TEXT = 19.0
@@ -57,7 +57,7 @@ class Plot:
         return element("g", self._rows(), self._columns(), *self._readings(), class_="frame")
 
     def _rows(self) -> Markup:
-        label = element("text", self.y.label, x=0, y=TOP - 18, class_="label")
+        label = element("text", self.y.label, x=0, y=TOP - 24, class_="label")
         return label + join([self._row(value) for value in self.y.ticks])
 
     def _row(self, value: float) -> Markup:
@@ -126,5 +126,7 @@ def diamond(point: Point, class_: str) -> Markup:
 def required_mark(point: Point) -> Markup:
     """A short thick bar at a threshold, with a foot on each side so that it does not depend on colour."""
     x, y = point
-    bar = element("line", x1=x - 11, x2=x + 11, y1=y, y2=y, class_="required")
-    return bar + join([element("line", x1=end, x2=end, y1=y - 4, y2=y + 4, class_="required") for end in (x - 11, x + 11)])
+    left, right = x - 11, x + 11
+    bar = element("line", x1=left, x2=right, y1=y, y2=y, class_="required")
+    feet = [element("line", x1=end, x2=end, y1=y - 4, y2=y + 4, class_="required") for end in (left, right)]
+    return bar + join(feet)

@@ -65,9 +65,11 @@ def _parameters(predicate: Predicate) -> Lines:
     return [
         *((f"Model {name}", text) for name, text in flat(predicate.model.card)),
         ("Smoothing method", f"{found.method}; {found.source}"),
-        ("Smoothing parameters", f"sigma {plain(found.sigma)} ({found.unit}), n0 {found.n0}, n {found.n}, alpha {plain(found.alpha)}"),
+        ("Smoothing sigma", f"{plain(found.sigma)} ({found.unit})"),
+        ("Smoothing votes", f"n0 {found.n0}, n {found.n}, alpha {plain(found.alpha)}"),
         ("Noise", f"{found.noise}; key0 {found.key0}"),
-        ("Arithmetic", f"{found.precision}, batches of {found.batch}, ties within {plain(found.fragile_gap)} counted apart"),
+        ("Arithmetic", f"{found.precision}, batches of {found.batch}"),
+        ("Ties", f"votes within {plain(found.fragile_gap)} are counted for no class"),
         *((f"Attack {attack.id}", _attack(attack.parameters)) for attack in predicate.evaluation.attacks),
     ]
 

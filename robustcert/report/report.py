@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 import robustcert
 from robustcert.certificate.schema import CriterionPart, Predicate, RatePart
 from robustcert.data.dataset import Dataset
 from robustcert.evaluation.adversarials import Adversarials
-from robustcert.evaluation.statistics import PRINTED_DIGITS, round_down
+from robustcert.evaluation.statistics import CONFIDENCE, PRINTED_DIGITS, round_down
 from robustcert.report import wording
 from robustcert.report.bars import criterion_bar, outcome_bar
 from robustcert.report.certified_view import certified_view
@@ -126,15 +126,15 @@ def verdict(predicate: Predicate) -> Verdict:
     met, of = sum(criterion.met for criterion in predicate.criteria), len(predicate.criteria)
     if predicate.verdict == "accepted":
         return Verdict(accepted=True, word="ACCEPTED", reason=f"All acceptance criteria are met, {met} of {of}.")
-    reason = f"Only {met} of {of} acceptance criteria are met: this is a record of a rejection, and nothing may rely on it."
+    reason = f"{met} of {of} acceptance criteria are met: this is a record of a rejection, and nothing may rely on it."
     return Verdict(accepted=False, word="REJECTED", reason=reason)
 
 
-def _template() -> Any:
+def _template() -> Template:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {
         "rate": wording.rate_markup,
-        "difference": wording.difference_markup,
+        "loss": wording.loss_markup,
         "date": wording.date_markup,
         "plain": wording.plain,
         "radius": lambda text: round_down(text, PRINTED_DIGITS),
@@ -176,7 +176,7 @@ def _history(history: Sequence[Mapping[str, float]]) -> History:
     charts = training_charts(history)
     of = f"{int(history[-1]['validationSamples'])} " if history and "validationSamples" in history[-1] else ""
     introduction = (
-        f"{len(history)} epochs. Accuracies are over {of}validation samples, which choose the checkpoint; shaded is the "
-        f"interval at confidence 0.95. They describe the training and claim nothing."
+        f"{len(history)} epochs. Accuracies are over {of}validation samples, which choose the checkpoint; shaded is "
+        f"the interval at confidence {CONFIDENCE}. They describe the training and claim nothing."
     )
     return History(charts=charts, introduction=introduction)

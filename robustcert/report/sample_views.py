@@ -16,14 +16,16 @@ from robustcert.certificate.schema import Predicate
 from robustcert.data.dataset import Dataset
 from robustcert.report.domain_units import unit_of
 from robustcert.report.pictures import LONGEST_SIDE, amplification, difference, is_reduced, picture
-from robustcert.report.worst_samples import ABSTAINED, CHANGED, WEAK, WRONG, WorstSample, withheld
 from robustcert.report.wording import size_text
+from robustcert.report.worst_samples import ABSTAINED, CHANGED, WEAK, WRONG, WorstSample, withheld
 
 Float64 = NDArray[np.float64]
 
 FEATURES = 4
-MOVED = ("clean", "perturbed", "change in sd")
-UNUSUAL = ("value", "from mean, in sd")
+MOVED = ("clean", "perturbed", "sd")
+MOVED_WORDS = "Features that moved most, and by how many standard deviations"
+UNUSUAL_WORDS = "Features farthest from the training mean, in standard deviations"
+UNUSUAL = ("value", "sd")
 REASON_TITLES = {
     CHANGED: "Changed by an attack",
     WRONG: "Wrong without any perturbation",
@@ -111,10 +113,12 @@ def _group(views: Sequence[SampleView], reason: str, *, image: bool) -> SampleGr
 def _introduction(dataset: Dataset, found: Sequence[WorstSample]) -> str:
     counts = Counter(sample.reason for sample in found)
     groups = "; ".join(f"{count} {REASON_WORDS[reason]}" for reason, count in counts.items())
-    return f"Shown are samples of the test split: {groups}.{_picture_words(dataset) if dataset.card.kind == 'image' else ''}"
+    return f"Shown are samples of the test split: {groups}.{_picture_words(dataset)}"
 
 
 def _picture_words(dataset: Dataset) -> str:
+    if dataset.card.kind != "image":
+        return ""
     reduced = f" Pictures are reduced to {LONGEST_SIDE} pixels." if is_reduced(dataset.card.shape) else ""
     return f" In a difference middle grey is no change, lighter is more, darker is less.{reduced}"
 
@@ -136,7 +140,8 @@ def _seen(predicate: Predicate, sample: WorstSample) -> str:
 def _detail(predicate: Predicate, sample: WorstSample) -> str:
     row = sample.row
     if sample.reason == CHANGED:
-        return f"Sample {row['sample']}: {sample.share_of_size:.2f} of epsilon, {row['threat']}, {row['attack'].partition('-')[0]}"
+        attack = row["attack"].partition("-")[0]
+        return f"Sample {row['sample']}: {sample.share_of_size:.2f} of epsilon, {row['threat']}, {attack}"
     if sample.reason == WEAK:
         return f"Sample {row['sample']}: radius {size_text(row['radius'], predicate.certification.unit)}"
     return f"Sample {row['sample']}" + (": abstained" if sample.reason == ABSTAINED else "")
@@ -172,7 +177,9 @@ def _clean_picture(predicate: Predicate, dataset: Dataset, sample: WorstSample) 
     )
 
 
-def _perturbed_pictures(predicate: Predicate, dataset: Dataset, sample: WorstSample, x_adv: Float64) -> tuple[Picture, ...]:
+def _perturbed_pictures(
+    predicate: Predicate, dataset: Dataset, sample: WorstSample, x_adv: Float64
+) -> tuple[Picture, ...]:
     lower, upper = _range(dataset)
     number, seen = sample.row["sample"], _seen(predicate, sample)
     factor = amplification(float(np.abs(x_adv - sample.x).max()) / (upper - lower))
@@ -202,7 +209,7 @@ def _row(predicate: Predicate, dataset: Dataset, sample: WorstSample) -> SampleV
         reason=sample.reason,
         features=_moved(dataset, sample) if moved else _unusual(dataset, sample),
         columns=MOVED if moved else UNUSUAL,
-        features_caption="Features that moved most" if moved else "Features farthest from the training mean",
+        features_caption=MOVED_WORDS if moved else UNUSUAL_WORDS,
     )
 
 

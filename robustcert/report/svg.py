@@ -32,7 +32,15 @@ def join(parts: list[Markup]) -> Markup:
     return Markup("").join(parts)
 
 
-def drawing(*children: object, width: float, height: float, title: str, description: str, class_: str = "") -> Markup:
+def drawing(
+    *children: object,
+    width: float,
+    height: float,
+    title: str,
+    description: str,
+    class_: str = "",
+    **attributes: object,
+) -> Markup:
     """An SVG that scales with its column and reads aloud as `title`, then `description`."""
     return element(
         "svg",
@@ -42,6 +50,7 @@ def drawing(*children: object, width: float, height: float, title: str, descript
         viewBox=f"0 0 {width:g} {height:g}",
         role="img",
         class_=f"drawing {class_}".strip(),
+        **attributes,
     )
 
 

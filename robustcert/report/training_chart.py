@@ -1,7 +1,7 @@
 """Charts of the training history: the loss, and accuracies over validation samples with their intervals.
 
-A record is one epoch: `epoch`, `loss`, `validationSamples`, and accuracies over that many samples, as the trainer writes
-them. Validation accuracies steer the choice of the checkpoint; they are no claim.
+A record is one epoch: `epoch`, `loss`, `validationSamples`, and accuracies over that many samples, as the trainer
+writes them. Validation accuracies steer the choice of the checkpoint; they are no claim.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def training_charts(history: Sequence[Epoch]) -> tuple[TrainingChart, ...]:
     losses = [key for key in history[0] if key.lower().endswith("loss")]
     accuracies = [key for key in history[0] if "accuracy" in key.lower() and SAMPLES in history[0]]
     charts = [(_loss_chart, losses[:MOST_SERIES]), (_accuracy_chart, accuracies[:MOST_SERIES])]
-    return tuple(TrainingChart(drawing=draw(history, keys), series=tuple(map(words, keys))) for draw, keys in charts if keys)
+    return tuple(
+        TrainingChart(drawing=draw(history, keys), series=tuple(map(words, keys))) for draw, keys in charts if keys
+    )
 
 
 def words(key: str) -> str:

@@ -1,7 +1,7 @@
 """Words and numbers of the report: every rate, radius, threat and date that a reader sees is written here.
 
-A rate is written from its counts and interval only; there is no way to print one without its denominator. Lower ends and
-radii round down, upper ends round up, as in robustcert.evaluation.statistics. Shares are between 0 and 1, as in the
+A rate is written from its counts and interval only; there is no way to print one without its denominator. Lower ends
+and radii round down, upper ends round up, as in robustcert.evaluation.statistics. Shares are between 0 and 1, as in the
 specification's thresholds.
 """
 
@@ -24,6 +24,7 @@ MONTHS = (
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
 SHORT_DIGEST = 12
+RATE = Markup('<span class="rate"><b>{}</b> <span class="interval">{}</span></span>')
 METRIC_WORDS = {
     "clean_accuracy": "Clean accuracy",
     "accuracy_under_attack": "Accuracy under attack",
@@ -55,8 +56,7 @@ def rate_markup(rate: Counted) -> Markup:
     '430 of 449 0.958 [0.934, 0.975]'
     """
     counts = f"{rate.count} of {rate.of}"
-    interval = f"{share(rate)} {interval_text(rate)}"
-    return Markup('<span class="rate"><b>{}</b> <span class="interval">{}</span></span>').format(counts, interval)
+    return RATE.format(counts, f"{share(rate)} {interval_text(rate)}")
 
 
 def share(rate: Counted) -> str:
@@ -77,11 +77,12 @@ def interval_text(rate: Counted) -> str:
     return f"[{round_down(rate.lower, PRINTED_DIGITS)}, {round_up(rate.upper, PRINTED_DIGITS)}]"
 
 
-def difference_markup(part: UnderAttackPart) -> Markup:
-    """Accuracy lost to the attack, on the same samples, with its paired interval rounded outward."""
-    lower, upper = round_down(part.accuracy_loss_lower, PRINTED_DIGITS), round_up(part.accuracy_loss_upper, PRINTED_DIGITS)
-    text = f"{Decimal(part.accuracy_loss):.{PRINTED_DIGITS}f}"
-    return Markup('<span class="rate"><b>{}</b> <span class="interval">[{}, {}]</span></span>').format(text, lower, upper)
+def loss_markup(part: UnderAttackPart, clean: RatePart) -> Markup:
+    """How many of the samples the attacks took from the `clean` count, with the paired interval of that share."""
+    lower = round_down(part.accuracy_loss_lower, PRINTED_DIGITS)
+    upper = round_up(part.accuracy_loss_upper, PRINTED_DIGITS)
+    counts = f"{clean.count - part.accuracy.count} of {part.accuracy.of}"
+    return RATE.format(counts, f"{Decimal(part.accuracy_loss):.{PRINTED_DIGITS}f} [{lower}, {upper}]")
 
 
 def metric_title(criterion: CriterionPart) -> str:

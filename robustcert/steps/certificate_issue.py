@@ -27,7 +27,7 @@ from robustcert.data.planned_samples import planned_samples
 from robustcert.data.validation import ValidationReport
 from robustcert.evaluation.adversarials import load_adversarials
 from robustcert.evaluation.suites import load_suite
-from robustcert.models.card import read_card
+from robustcert.models.files import load_model
 from robustcert.provenance.digests import sha256_bytes, sha256_file
 from robustcert.provenance.environment import environment, environment_sha256, source_revision
 from robustcert.provenance.run_record import RunRecord, SourceRevision, StepRecord
@@ -107,7 +107,7 @@ def _gather(inputs: StepInputs, files: IssueFiles, evidence: Path, *, run_id: st
         dataset_sha256=dataset_sha256,
         data_report_sha256=sha256_file(files.data_report),
         data_warnings=[finding.message for finding in data_report.findings],
-        model_card=_model_card(files.model),
+        model_card=_model_card(files.model, factory=written.model.factory),
         model_sha256=model_sha256,
         suite=load_suite(written.evaluation.suite),
         validity=[ValidityPart(**check) for check in json.loads(files.validity.read_text())["checks"]],
@@ -131,9 +131,8 @@ def _evidence_part(path: Path, rows: Sequence[object]) -> EvidencePart:
     return EvidencePart(sha256=sha256_file(path), rows=count, merkle_root=root)
 
 
-def _model_card(model: Path) -> dict[str, object]:
-    card, _ = read_card(model)
-    return card.model_dump(mode="json", by_alias=True)
+def _model_card(model: Path, *, factory: str | None) -> dict[str, object]:
+    return load_model(model, factory=factory).card.model_dump(mode="json", by_alias=True)
 
 
 def _report(statement: Statement, facts: IssueFacts, files: IssueFiles, *, key_identifier: str) -> str:

@@ -44,7 +44,9 @@ def test_l2_starts_fill_the_ball_evenly() -> None:
     radii = np.linalg.norm(v, axis=1)
     assert radii.max() < 0.5
     assert stats.kstest((radii / 0.5) ** 3, "uniform").pvalue > 1e-4
-    assert stats.kstest(v[:, 0] / radii, stats.uniform(-1, 2).cdf).pvalue > 1e-4  # Archimedes: uniform on the sphere in 3-D
+    assert (
+        stats.kstest(v[:, 0] / radii, stats.uniform(-1, 2).cdf).pvalue > 1e-4
+    )  # Archimedes: uniform on the sphere in 3-D
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])

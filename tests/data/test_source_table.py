@@ -70,6 +70,12 @@ def test_a_split_column_gives_the_splits_and_is_no_feature(tmp_path: Path, name:
     assert "role" not in samples.columns
 
 
+@pytest.mark.parametrize("name", ["table.csv", "table.parquet"])
+def test_a_table_without_rows_has_no_samples(tmp_path: Path, name: str) -> None:
+    samples = read(saved(frame()[:0], tmp_path / name))
+    assert (len(samples), samples.values.shape) == (0, (0, 4))
+
+
 def test_integer_labels_are_class_indices(tmp_path: Path) -> None:
     assert read(written(tmp_path, "50,2.5,1,south,1", "51,2.5,1,south,0")).labels.tolist() == [1, 0]
 

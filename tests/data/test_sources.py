@@ -1,16 +1,18 @@
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import boto3
 import numpy as np
 import pytest
+from moto.server import ThreadedMotoServer
 from PIL import Image
 
 from robustcert.data.sources import load_raw
-from robustcert.errors import DataError
-from robustcert.specification import Data
+from robustcert.errors import DataError, StorageError
+from robustcert.specification import Data, Splits
 from tests.data.examples import image_data, raw_images, raw_table, table_data
 
 
@@ -69,6 +71,32 @@ def test_an_s3_object_is_fetched_read_and_named_by_its_uri(folder: Path) -> None
     assert asked == [raw.source] == ["s3://bucket/deep/images.npz"]
     assert np.array_equal(raw.values, raw_images().values)
     assert raw.source_sha256 == hashlib.sha256((folder / "images.npz").read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def s3_endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A server on loopback that speaks S3, and credentials for it in the environment."""
+    for name in ("MINIO_ACCESS_KEY", "MINIO_SECRET_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "EXAMPLEKEY")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "example-secret")
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+def test_an_object_of_a_server_is_read_and_a_missing_one_refused(folder: Path, s3_endpoint: str) -> None:
+    client = boto3.client("s3", endpoint_url=s3_endpoint, region_name="us-east-1")
+    client.create_bucket(Bucket="data-of-tests")
+    client.upload_file(str(folder / "images.npz"), "data-of-tests", "deep/images.npz")
+    query = f"?endpoint={s3_endpoint}&region=us-east-1"
+    raw = load_raw(image_data(source=f"s3://data-of-tests/deep/images.npz{query}"))
+    assert raw.source == "s3://data-of-tests/deep/images.npz"
+    assert np.array_equal(raw.values, raw_images().values)
+    with pytest.raises(StorageError, match=r"^expected s3://data-of-tests/none.npz.*, got no such object; "):
+        load_raw(image_data(source=f"s3://data-of-tests/none.npz{query}"))
 
 
 def test_an_s3_prefix_is_refused_before_anything_is_fetched() -> None:
@@ -151,3 +179,25 @@ def test_an_unknown_format_is_refused(folder: Path, name: str) -> None:
         DataError, match=rf"^expected .npz, .csv, .parquet or a folder of images, got '{name}'; convert"
     ):
         load_raw(image_data(source=name), folder=folder)
+
+
+def test_a_split_column_reaches_every_kind_of_source(folder: Path) -> None:
+    np.savez(folder / "images.npz", x=raw_images().values, y=raw_images().labels, role=raw_images().labels)
+    rows = (folder / "table.csv").read_text().split("\n")
+    (folder / "table.csv").write_text("\n".join([rows[0] + ",role", *(f"{row},test" for row in rows[1:])]))
+    by_role = {"splits": Splits(column="role")}
+    images = load_raw(image_data().model_copy(update=by_role), folder=folder)
+    table = load_raw(table_data().model_copy(update=by_role), folder=folder)
+    assert images.splits is not None
+    assert images.splits.tolist() == [0, 1] * 20
+    assert table.splits is not None
+    assert table.splits.tolist() == [2] * 40
+
+
+@pytest.mark.parametrize("source", ["images.npz", "pictures", "builtin:digits"])
+def test_splits_that_the_specification_names_are_not_silently_drawn(folder: Path, source: str) -> None:
+    data = image_data(source=source) if source != "builtin:digits" else Data.model_validate({"source": source})
+    with pytest.raises(
+        DataError, match=r"^expected splits in 'role', as data.splits.column says, got data without them"
+    ):
+        load_raw(data.model_copy(update={"splits": Splits(column="role")}), folder=folder)

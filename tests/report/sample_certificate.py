@@ -147,7 +147,9 @@ def attack_rows(
     model: Linear, test: Dataset, threat: ThreatModel, written: Specification
 ) -> tuple[list[Row], dict[str, Adversarials], list[dict[str, str | int]]]:
     """Rows of a threat: clean, and a perfect attack ("pgd") and a weaker one ("fgsm") at every epsilon of the curve."""
-    rows = [row_of(test, model, position, threat=threat.name, epsilon="0", attack=CLEAN) for position in range(len(test))]
+    rows = [
+        row_of(test, model, position, threat=threat.name, epsilon="0", attack=CLEAN) for position in range(len(test))
+    ]
     stored: dict[str, Adversarials] = {}
     budgets: list[dict[str, str | int]] = []
     for strength in curve_of(threat, written.evaluation.curve):
@@ -316,7 +318,10 @@ def evidence(name: str, rows: int) -> EvidencePart:
 
 
 def data_part(dataset: Dataset, root: str) -> DataPart:
-    splits = {split: SplitPart(rows=len(dataset.select(split)), merkle_root=sha(split)) for split in ("train", "validation", "test")}  # type: ignore[arg-type]
+    splits = {
+        split: SplitPart(rows=len(dataset.select(split)), merkle_root=sha(split))
+        for split in ("train", "validation", "test")
+    }  # type: ignore[arg-type]
     return DataPart(
         source=dataset.card.source,
         source_sha256=dataset.card.source_sha256,
@@ -394,8 +399,13 @@ def certification_part(written: Specification) -> CertificationPart:
 
 def run_part() -> RunPart:
     steps = ("data_validation", "adversarial_training", "robustness_evaluation", "certification", "certification")
-    finished = [StepPart(step=step, key=sha(f"{step}{number}"), finished_at=DAY.format(number)) for number, step in enumerate(steps)]
-    return RunPart(id="digits-20260314-092001-5f2c", started_at=DAY.format(0), finished_at=DAY.format(6), steps=tuple(finished))
+    finished = [
+        StepPart(step=step, key=sha(f"{step}{number}"), finished_at=DAY.format(number))
+        for number, step in enumerate(steps)
+    ]
+    return RunPart(
+        id="digits-20260314-092001-5f2c", started_at=DAY.format(0), finished_at=DAY.format(6), steps=tuple(finished)
+    )
 
 
 CHECKS = (

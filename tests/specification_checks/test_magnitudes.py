@@ -97,3 +97,17 @@ def test_numbers_that_a_certificate_can_not_print_are_refused(value: float) -> N
     found = said(magnitudes.numbers_are_of_a_sane_size, training__learningRate=value)
     assert found == [("training.learningRate", "error")]
     assert said(magnitudes.numbers_are_of_a_sane_size, training__weightDecay=0) == []
+
+
+@pytest.mark.parametrize("divide_by", [1e-300, 1e300])
+def test_absurd_ranges_are_judged_without_overflow(divide_by: float) -> None:
+    """Found by fuzzing: squaring a width of 1e302 raises OverflowError."""
+    changes = {"data__contract__divideBy": divide_by}
+    for check in (BELOW, NOTICEABLE, magnitudes.bounds_hold_the_data):
+        assert {path for path, _ in said(check, "images", **changes)} <= {
+            "threatModels.0.epsilon",
+            "threatModels.1.epsilon",
+            "certification.sigma",
+        }
+    found = said(magnitudes.numbers_are_of_a_sane_size, "images", **changes)
+    assert found == [("data.contract.divideBy", "error")]
