@@ -50,10 +50,10 @@ typecheck: $(VENV)/all.stamp ## Check types with mypy --strict
 	$(BIN)/mypy
 
 generate: $(VENV)/all.stamp ## Write again every committed file that a program makes: compiled pipelines, JSON Schemas
-	$(BIN)/python -m pipelines.compile
+	$(BIN)/python -m tools.generate
 
 generate-check: $(VENV)/all.stamp ## Fail where a committed file differs from what its program makes
-	$(BIN)/python -m pipelines.compile --check
+	$(BIN)/python -m tools.generate --check
 
 # Environment.
 

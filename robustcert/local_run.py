@@ -55,21 +55,24 @@ def run_pipeline(
 ) -> None:
     """Runs the compiled pipeline to its end; StepError names step and cause, ClaimError a gate that was not passed."""
     failure = _Failure()
-    with tempfile.TemporaryDirectory(prefix="robustcert-", ignore_cleanup_errors=True) as work, log.open("w") as kept:
-        with _start(compiled_pipeline(name), Path(work), arguments) as child:
-            try:
-                for line in child.stdout or ():
-                    kept.write(line)
-                    _read(COLOUR.sub("", line).strip(), failure, on_progress)
-                status = child.wait()
-            finally:
-                _end(child)
+    with (
+        tempfile.TemporaryDirectory(prefix="robustcert-", ignore_cleanup_errors=True) as work,
+        log.open("w") as kept,
+        _start(compiled_pipeline(name), Path(work), arguments) as child,
+    ):
+        try:
+            for line in child.stdout or ():
+                kept.write(line)
+                _read(COLOUR.sub("", line).strip(), failure, on_progress)
+            status = child.wait()
+        finally:
+            _end(child)
     if status != 0:
         raise _error(failure, status, log)
 
 
 def _start(pipeline: Path, work: Path, arguments: Mapping[str, object]) -> subprocess.Popen[str]:
-    child = subprocess.Popen(  # noqa: S603
+    child = subprocess.Popen(
         [sys.executable, "-u", "-m", "robustcert.local_pipeline", str(pipeline), str(work)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

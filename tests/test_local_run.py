@@ -56,7 +56,9 @@ def test_a_failure_names_step_cause_and_log(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_an_unexpected_exception_is_named_with_its_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = "   ZeroDivisionError: division by zero\n12:00 - ERROR - Task 'certificate-issue' finished with status FAILURE"
+    text = (
+        "   ZeroDivisionError: division by zero\n12:00 - ERROR - Task 'certificate-issue' finished with status FAILURE"
+    )
     with pytest.raises(StepError, match="step certificate_issue failed: ZeroDivisionError: division by zero"):
         run(tmp_path, monkeypatch, text=text, status=1)
 
@@ -64,7 +66,7 @@ def test_an_unexpected_exception_is_named_with_its_task(tmp_path: Path, monkeypa
 def test_a_gate_that_is_not_passed_is_a_claim_that_does_not_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(ClaimError, match="^1 criteria not met$"):
+    with pytest.raises(ClaimError, match=r"^1 criteria not met$"):
         run(tmp_path, monkeypatch, text="::failure gate 1 criteria not met", status=1)
 
 

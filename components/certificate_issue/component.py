@@ -72,8 +72,9 @@ def certificate_issue(
     single |= {"certificate": certificate, "report": report}
     records = [data_record, training_record, evaluation_record, *shard_records]
     lists = {"shards": [Path(shard.path) for shard in shards], "records": [Path(item.path) for item in records]}
-    files = IssueFiles(**{name: Path(artifact.path) for name, artifact in single.items()}, **lists)
+    paths = {name: Path(artifact.path) for name, artifact in single.items()}
+    files = IssueFiles(**paths, **lists)  # type: ignore[arg-type]
     text = {"specification": specification, "store": store, "signing_key": signing_key, "run_id": run_id or job_id}
     text |= {"source_folder": source_folder, "supersedes": supersedes, "reason": reason}
     outcome = issue_certificate(**text, files=files, passphrase=os.environ.get("ROBUSTCERT_KEY_PASSPHRASE"))
-    return outcome.accepted, outcome.summary  # type: ignore[return-value]
+    return outcome.accepted, outcome.summary

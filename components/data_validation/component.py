@@ -39,4 +39,4 @@ def data_validation(
     files = {"dataset": Path(dataset.path), "report": Path(report.path), "record": Path(record.path)}
     text = {"specification": specification, "store": store, "source_folder": source_folder, "run_token": run_token}
     outcome = validate_data(**text, **files)  # type: ignore[arg-type]
-    return outcome.passed, outcome.summary  # type: ignore[return-value]
+    return outcome.passed, outcome.summary

@@ -1,22 +1,21 @@
 """The bundle: the folder that an auditor gets, with every file that the certificate names.
 
-    certificate.json          the signed certificate
-    specification.yaml        what was pre-registered, byte for byte
-    model.safetensors         the model, the certificate's subject (model.onnx for an ONNX model)
-    dataset.safetensors       the data set on its integer grid
-    certification.parquet     votes under noise, one row per sample
-    evaluation.parquet        outcomes under attack, one row per sample, threat, size and attack
-    adversarials.safetensors  the perturbed inputs that attacks found
-    data_report.json          what data validation found
-    training_history.json     losses and accuracies per epoch
-    validity.json             sanity checks of the evaluation and what the attacks cost
-    report.html               the report for people
-    record.json               the run record (not signed)
+certificate.json          the signed certificate
+specification.yaml        what was pre-registered, byte for byte
+model.safetensors         the model, the certificate's subject (model.onnx for an ONNX model)
+dataset.safetensors       the data set on its integer grid
+certification.parquet     votes under noise, one row per sample
+evaluation.parquet        outcomes under attack, one row per sample, threat, size and attack
+adversarials.safetensors  the perturbed inputs that attacks found
+data_report.json          what data validation found
+training_history.json     losses and accuracies per epoch
+validity.json             sanity checks of the evaluation and what the attacks cost
+report.html               the report for people
+record.json               the run record (not signed)
 """
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -98,7 +97,9 @@ def read_record(store: Store, run_id: str) -> RunRecord:
     """The record of a run; StorageError where the store has none."""
     data = store.read_document(record_name(run_id))
     if data is None:
-        raise StorageError(expected(f"a record of run {run_id}", got="none in the store", remedy="run `robustcert inventory`"))
+        raise StorageError(
+            expected(f"a record of run {run_id}", got="none in the store", remedy="run `robustcert inventory`")
+        )
     return RunRecord.model_validate_json(data)
 
 
@@ -120,7 +121,7 @@ def records(store: Store) -> list[RunRecord]:
 
 
 def export_bundle(store: Store, record: RunRecord, target: Path) -> None:
-    """Writes the bundle of a run into `target`, each file whole or not at all; files of an older bundle are replaced."""
+    """Writes the bundle of a run into `target`, each file whole or not at all; an older bundle is replaced."""
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target, prefix=".bundle-") as staging:
         for name, sha256 in record.files.items():
@@ -138,7 +139,7 @@ def _replace_all(staging: Path, target: Path, *, names: set[str]) -> None:
     for name in set(NAMES) - names:
         (target / name).unlink(missing_ok=True)
     for name in sorted(names):
-        os.replace(staging / name, target / name)
+        (staging / name).replace(target / name)
 
 
 def _record_bytes(record: RunRecord) -> bytes:

@@ -1,6 +1,7 @@
 """What a verification is about: the authenticated statement, the files that were given, and the time.
 
-A check returns a Finding: established, refused, or not established because something was not given. Files are read once.
+A check returns a Finding: established, refused, or not established because something was not given. Each file is read
+once.
 """
 
 from __future__ import annotations

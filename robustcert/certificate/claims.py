@@ -21,8 +21,9 @@ LIMITS = (
     "poisoned training data, privacy and availability are outside it.",
     "Certified statements hold for the smoothed classifier that votes over Gaussian noise and may abstain; serving the "
     "plain model does not inherit them.",
-    "Statements about attacks are empirical: a stronger attack may find more, so accuracy under attack is an upper bound.",
-    "Statements hold for the test samples evaluated; for new inputs only as far as these represent them, and drift ends that.",
+    "Statements about attacks are empirical: a stronger attack may find more; accuracy under attack is an upper bound.",
+    "Statements hold for the test samples evaluated; for new inputs only as far as these represent them, until data "
+    "drift.",
     "It ends at notAfter, and earlier where it is suspended or revoked.",
 )
 
@@ -54,11 +55,11 @@ def scope(specification: Specification) -> str:
 def _certified_sentence(specification: Specification, part: CertifiedPart, about: str) -> str:
     rate, wanted = part.accuracy, specification.certification
     return (
-        f"Of {rate.of} samples, {about}, smoothed with sigma {wanted.sigma:g} (n {wanted.n}, alpha {wanted.alpha:g}), was "
-        f"certified correct on {rate.count} ({rate.estimate}; population at least {rate.lower} at confidence "
-        f"{rate.confidence}) against every l2 perturbation of radius {part.radius} in {UNIT_WORDS[wanted.unit]}; at least "
-        f"{part.simultaneous_count} of these certificates hold simultaneously with confidence 0.999; abstentions count as "
-        f"not certified."
+        f"Of {rate.of} samples, {about}, smoothed with sigma {wanted.sigma:g} (n {wanted.n}, alpha {wanted.alpha:g}), "
+        f"was certified correct on {rate.count} ({rate.estimate}; population at least {rate.lower} at confidence "
+        f"{rate.confidence}) against every l2 perturbation of radius {part.radius} in {UNIT_WORDS[wanted.unit]}; at "
+        f"least {part.simultaneous_count} of these certificates hold simultaneously with confidence 0.999; abstentions "
+        f"count as not certified."
     )
 
 
@@ -66,8 +67,8 @@ def _attack_sentence(specification: Specification, part: UnderAttackPart, about:
     rate, threat = part.accuracy, specification.threat(part.threat_model)
     return (
         f"Of {rate.of} samples, no attack of suite {specification.evaluation.suite} was found that changes the correct "
-        f"prediction of {about} on {rate.count} ({rate.estimate}, {rate.confidence} interval {rate.lower} to {rate.upper}) "
-        f"within {threat.norm} perturbations of {part.epsilon} {UNIT_WORDS[threat.unit]}; empirical, an upper bound."
+        f"prediction of {about} on {rate.count} ({rate.estimate}, {rate.confidence} interval {rate.lower} to {rate.upper}"
+        f") within {threat.norm} perturbations of {part.epsilon} {UNIT_WORDS[threat.unit]}; empirical, an upper bound."
     )
 
 

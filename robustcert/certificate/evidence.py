@@ -1,7 +1,7 @@
 """Evidence tables: one row per sample (certification) or per attacked sample (evaluation), stored as Parquet.
 
-A row's canonical form is `canonical_json` of its columns; the table's root is the RFC 6962 Merkle root over these in the
-file's order. Rows hold integers and decimal strings only, so that every rate can be recomputed from the file.
+A row's canonical form is `canonical_json` of its columns; the table's root is the RFC 6962 Merkle root over these in
+the file's order. Rows hold integers and decimal strings only, so that every rate can be recomputed from the file.
 """
 
 from __future__ import annotations
@@ -91,7 +91,9 @@ def merge_certification(paths: Sequence[Path], target: Path, *, sample_ids: Sequ
     rows = sorted((row for path in paths for row in read_rows(path, schema=CERTIFICATION_SCHEMA)), key=_by_sample)
     found, wanted = [row["sample"] for row in rows], sorted(sample_ids)
     if found != wanted:
-        raise DataError(expected("one row for each planned sample", got=_difference(found, wanted), remedy="rerun the shards"))
+        raise DataError(
+            expected("one row for each planned sample", got=_difference(found, wanted), remedy="rerun the shards")
+        )
     write_rows(rows, target, schema=CERTIFICATION_SCHEMA)
 
 
@@ -109,7 +111,9 @@ def _require_schema(found: pa.Schema, wanted: pa.Schema, path: Path) -> None:
     if not found.equals(wanted, check_metadata=False):
         missing = [name for name in wanted.names if name not in found.names]
         got = f"missing {missing}" if missing else "other columns or types"
-        raise DataError(expected(f"the columns {wanted.names} in {path.name}", got=got, remedy="use the bundle's own file"))
+        raise DataError(
+            expected(f"the columns {wanted.names} in {path.name}", got=got, remedy="use the bundle's own file")
+        )
 
 
 def _by_sample(row: Row) -> int:
@@ -125,4 +129,6 @@ def _difference(found: Sequence[int], wanted: Sequence[int]) -> str:
 
 def _no_table(path: Path, error: BaseException) -> DataError:
     got = " ".join(str(error).split())[:200]
-    return DataError(expected(f"an evidence table in {path.name}", got=got, remedy="use the file of the certificate's bundle"))
+    return DataError(
+        expected(f"an evidence table in {path.name}", got=got, remedy="use the file of the certificate's bundle")
+    )

@@ -25,7 +25,9 @@ def specification_file(case: Case) -> Finding:
     if case.files.specification is None:
         return not_established(name, "no specification was given; its text in the certificate was checked")
     wanted, found = case.predicate.specification.sha256, sha256_file(case.files.specification)
-    require(found == wanted, f"specification: SHA-256 of {case.files.specification.name} is {found}, registered is {wanted}")
+    require(
+        found == wanted, f"specification: SHA-256 of {case.files.specification.name} is {found}, registered is {wanted}"
+    )
     return established(name, "byte for byte the registered one")
 
 
@@ -45,11 +47,15 @@ def model_file(case: Case) -> Finding:
 def data_file(case: Case) -> Finding:
     """The given data set is the one that was used; where it is not, the changed sample is named if evidence tells."""
     if case.files.dataset is None:
-        return not_established("data", "no data set was given; that evidence rows describe its samples is the issuer's word")
+        return not_established(
+            "data", "no data set was given; that evidence rows describe its samples is the issuer's word"
+        )
     part, found = case.predicate.data, sha256_file(case.files.dataset)
     if found != part.file_sha256:
         changed = _changed_sample(case)
-        require(False, f"data: SHA-256 of {case.files.dataset.name} is {found}, certified is {part.file_sha256}{changed}")
+        require(
+            False, f"data: SHA-256 of {case.files.dataset.name} is {found}, certified is {part.file_sha256}{changed}"
+        )
     require(dataset_root(case.dataset) == part.merkle_root, "data: another Merkle root than certified")
     for split, wanted in part.splits.items():
         root, rows = dataset_root(case.dataset, split), len(case.dataset.select(split))
@@ -61,7 +67,9 @@ def certification_evidence(case: Case) -> Finding:
     """The votes are the certified ones, and every radius follows from them."""
     name = "certification evidence"
     if case.files.certification is None:
-        return not_established(name, "no certification evidence was given; radii and certified rates were not recomputed")
+        return not_established(
+            name, "no certification evidence was given; radii and certified rates were not recomputed"
+        )
     _require_evidence(case.files.certification, case.predicate.certification.evidence, name)
     rows = case.certification_rows
     _require_root(rows, case.predicate.certification.evidence, name)
@@ -89,7 +97,9 @@ def recomputed_results(case: Case) -> Finding:
     )
     recorded = case.predicate.results
     for field in type(found).model_fields:
-        require(getattr(found, field) == getattr(recorded, field), f"results: {field} does not follow from the evidence")
+        require(
+            getattr(found, field) == getattr(recorded, field), f"results: {field} does not follow from the evidence"
+        )
     wanted = judge(case.specification, found, valid=case.predicate.evaluation.valid)
     require(wanted == case.predicate.criteria, "criteria: they do not follow from the evidence")
     return established("results", "every rate, interval and verdict recomputed from counts")
@@ -134,8 +144,12 @@ def _require_radius(case: Case, row: Row) -> None:
     require(row["n"] == wanted.n and row["n0"] == wanted.n0, f"{where}: other sample counts than registered")
     require(sum(counts.values()) + row["fragile"] == row["n"], f"{where}: its votes do not add up to n")
     selection = dict(map(tuple, row["selection"]))
-    require(sum(selection.values()) + row["selectionFragile"] == row["n0"], f"{where}: its selection votes do not add up")
-    require(row["candidate"] == _most_voted(selection), f"{where}: the candidate is not the most voted class of selection")
+    require(
+        sum(selection.values()) + row["selectionFragile"] == row["n0"], f"{where}: its selection votes do not add up"
+    )
+    require(
+        row["candidate"] == _most_voted(selection), f"{where}: the candidate is not the most voted class of selection"
+    )
     radius = certified_radius(counts.get(row["candidate"], 0), row["n"], alpha=wanted.alpha, sigma=wanted.sigma)
     decision = ABSTAIN if radius is None else CERTIFIED
     follows = (row["decision"], row["radius"]) == (decision, radius or "0")
@@ -164,4 +178,3 @@ def _changed_sample(case: Case) -> str:
 
 def _unlike(row: Row) -> str:
     return f"evidence: sample {row['sample']} has another input or label than the data set"
-

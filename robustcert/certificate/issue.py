@@ -45,7 +45,9 @@ Row = Mapping[str, Any]
 SPLITS = ("train", "validation", "test")
 BATCH = 256
 FRAGILE_GAP = "0.0001"
-NOISE = "Philox4x64-10, key (key0, sample id), streams 0 selection and 2 estimation, inverse normal, rounded to the grid"
+NOISE = (
+    "Philox4x64-10, key (key0, sample id), streams 0 selection and 2 estimation, inverse normal, rounded to the grid"
+)
 SMOOTHING_SOURCE = "Cohen, Rosenfeld, Kolter: Certified Adversarial Robustness via Randomized Smoothing, ICML 2019"
 REPRODUCIBILITY = (
     "repeating the run with the same environment gives the same evidence bit for bit; on another processor or library "
@@ -127,9 +129,7 @@ def rfc3339(moment: datetime) -> str:
 
 
 def _specification(loaded: LoadedSpecification) -> SpecificationPart:
-    return SpecificationPart(
-        sha256=loaded.text_sha256, canonical_sha256=loaded.canonical_sha256, text=loaded.text
-    )
+    return SpecificationPart(sha256=loaded.text_sha256, canonical_sha256=loaded.canonical_sha256, text=loaded.text)
 
 
 def _data(facts: IssueFacts, root: str) -> DataPart:
@@ -210,6 +210,4 @@ def _certification(facts: IssueFacts, written: Specification) -> CertificationPa
 
 def _run(facts: IssueFacts) -> RunPart:
     steps = tuple(StepPart(step=step.step, key=step.key, finished_at=step.finished_at) for step in facts.steps)
-    return RunPart(
-        id=facts.run_id, started_at=facts.started_at, finished_at=rfc3339(facts.certified_at), steps=steps
-    )
+    return RunPart(id=facts.run_id, started_at=facts.started_at, finished_at=rfc3339(facts.certified_at), steps=steps)

@@ -39,7 +39,8 @@ def results(
     return ResultsPart(
         clean_accuracy=rate_part(rate(sum(clean.values()), len(clean))),
         accuracy_under_attack=tuple(
-            _under_attack(specification, threat, epsilon, clean, samples) for (threat, epsilon), samples in broken.items()
+            _under_attack(specification, threat, epsilon, clean, samples)
+            for (threat, epsilon), samples in broken.items()
         ),
         certified_accuracy=tuple(_certified(certification_rows, radius, wanted) for radius in wanted.radii),
         smoothed_accuracy=rate_part(certified.smoothed_accuracy(certification_rows)),
@@ -93,7 +94,7 @@ def _reached(row: Row) -> bool:
 def _under_attack(
     specification: Specification, threat: str, epsilon: str, clean: Mapping[int, bool], broken: set[int]
 ) -> UnderAttackPart:
-    """Accuracy under the union of attacks on the ids of the clean pass; only samples right when clean can stay right."""
+    """Accuracy under the union of attacks on the ids of the clean pass; what is wrong when clean stays wrong."""
     n, right = len(clean), {sample for sample, correct in clean.items() if correct}
     kept = len(right - broken)
     lost = len(right) - kept
@@ -121,7 +122,11 @@ def _certified(rows: Sequence[Row], radius: float, wanted: Certification) -> Cer
 def _judge(criterion: Criterion, specification: Specification, found: ResultsPart, *, valid: bool) -> CriterionPart:
     measured = _measured(criterion, specification, found)
     observed = measured.lower if criterion.comparator == ">=" else measured.upper
-    holds = float(observed) >= criterion.threshold if criterion.comparator == ">=" else float(observed) <= criterion.threshold
+    holds = (
+        float(observed) >= criterion.threshold
+        if criterion.comparator == ">="
+        else float(observed) <= criterion.threshold
+    )
     empirical = criterion.metric in EMPIRICAL_METRICS
     return CriterionPart(
         metric=criterion.metric,
@@ -147,5 +152,6 @@ def _measured(criterion: Criterion, specification: Specification, found: Results
         if part.threat_model == criterion.threat_model and float(part.epsilon) == epsilon:
             return part.accuracy
     remedy = "run the evaluation again"
-    raise DataError(expected(f"rows of threat {criterion.threat_model} at epsilon {epsilon}", got="none", remedy=remedy))
-
+    raise DataError(
+        expected(f"rows of threat {criterion.threat_model} at epsilon {epsilon}", got="none", remedy=remedy)
+    )

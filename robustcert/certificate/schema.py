@@ -7,14 +7,14 @@ float formatting rules. Unknown fields are ignored, unknown versions are refused
 from __future__ import annotations
 
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from robustcert.document import Decimal, IssuedPart, Sha256, Text, Timestamp
 
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "urn:robustcert:certificate:v1"
+STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE: Final = "urn:robustcert:certificate:v1"
 SCHEMA_ID = "urn:robustcert:certificate:v1:schema"
 
 Count = Annotated[int, Field(ge=0)]
@@ -206,7 +206,7 @@ class StepPart(IssuedPart):
 
 
 class RunPart(IssuedPart):
-    """The run that made this certificate. With `certifiedAt` and `notAfter`, all that differs between two equal runs."""
+    """The run. With `certifiedAt` and `notAfter`, all that differs between two equal runs."""
 
     id: str
     started_at: Timestamp

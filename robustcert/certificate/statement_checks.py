@@ -57,7 +57,10 @@ def validity_period(case: Case) -> Finding:
 def verdicts(case: Case) -> Finding:
     """Criteria and verdict follow from the results, and the evaluation's validity from its checks."""
     evaluation = case.predicate.evaluation
-    require(evaluation.valid == all(check.passed for check in evaluation.validity), "evaluation: 'valid' contradicts its checks")
+    require(
+        evaluation.valid == all(check.passed for check in evaluation.validity),
+        "evaluation: 'valid' contradicts its checks",
+    )
     wanted = judge(case.specification, case.predicate.results, valid=evaluation.valid)
     require(wanted == case.predicate.criteria, "criteria: they do not follow from the results and the specification")
     verdict = "accepted" if all(criterion.met for criterion in wanted) else "rejected"
@@ -67,7 +70,11 @@ def verdicts(case: Case) -> Finding:
 
 def accepted(case: Case) -> Finding:
     """The criteria are met; a signed record of rejection is authentic, but no certificate."""
-    unmet = [f"{part.metric} {part.observed} is not {part.comparator} {part.threshold}" for part in case.predicate.criteria if not part.met]
+    unmet = [
+        f"{part.metric} {part.observed} is not {part.comparator} {part.threshold}"
+        for part in case.predicate.criteria
+        if not part.met
+    ]
     require(not unmet, f"rejected: {'; '.join(unmet)}; this document records a rejection and certifies nothing")
     return established("acceptance", "every acceptance criterion is met")
 
@@ -76,7 +83,9 @@ def smoothing_seed(case: Case) -> Finding:
     """The noise key is the one derived from model, data and configuration, not one that was searched for."""
     predicate = case.predicate
     key = smoothing_key(case.loaded, model_sha256=predicate.model.sha256, dataset_sha256=predicate.data.file_sha256)
-    require(str(key) == predicate.certification.key0, "noise: its key is not derived from model, data and configuration")
+    require(
+        str(key) == predicate.certification.key0, "noise: its key is not derived from model, data and configuration"
+    )
     return established("noise key", "derived from the digests of model, data and configuration")
 
 

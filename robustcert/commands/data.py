@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from robustcert.errors import ClaimError
+from robustcert.errors import DataError, expected
 
 
 def register(app: typer.Typer) -> None:
@@ -20,7 +20,7 @@ def check_data(
     specification: Annotated[Path, typer.Argument(help="The specification, a YAML file.")],
     metrics: Annotated[Path | None, typer.Option(help="File for the findings as Prometheus metrics.")] = None,
 ) -> None:
-    """Hold the data to their contract: schema, ranges, nulls, duplicates, labels, leakage; exit 1 where they fail."""
+    """Hold the data to their contract: schema, ranges, nulls, duplicates, labels, leakage; exit 2 where they fail."""
     from robustcert.data.sources import load_raw
     from robustcert.data.validation import prometheus_text, validate
     from robustcert.specification_file import read_specification
@@ -33,5 +33,8 @@ def check_data(
     if metrics is not None:
         metrics.write_text(prometheus_text(report))
     if not report.passed:
-        raise ClaimError(f"{written.data.source} does not hold its contract")
+        errors = sum(finding.severity == "error" for finding in report.findings)
+        raise DataError(
+            expected(f"{written.data.source} to hold its contract", got=f"{errors} error(s)", remedy="see above")
+        )
     typer.echo(f"{written.data.source}: contract holds, {len(report.findings)} warning(s)")

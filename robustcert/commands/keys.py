@@ -30,7 +30,8 @@ def new(
     path: Annotated[Path, typer.Argument(help="File of the private key; the public key goes to PATH.pub.")],
     kind: Annotated[Kind, typer.Option(help="Signature algorithm.")] = Kind.ED25519,
     passphrase: Annotated[
-        str | None, typer.Option(envvar=PASSPHRASE_VARIABLE, help="Encrypts the private key; better given by the environment.")
+        str | None,
+        typer.Option(envvar=PASSPHRASE_VARIABLE, help="Encrypts the private key; better given by the environment."),
     ] = None,
 ) -> None:
     """Make a key pair: PATH (mode 600) and PATH.pub. Nothing is ever overwritten."""

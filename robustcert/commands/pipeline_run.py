@@ -11,7 +11,7 @@ from rich.console import Console
 
 from robustcert.certificate.bundle import export_bundle, read_record, record_name
 from robustcert.commands.progress import StepBars
-from robustcert.errors import ClaimError
+from robustcert.errors import ClaimError, DataError
 from robustcert.local_run import run_pipeline
 from robustcert.provenance.run_record import RunRecord
 from robustcert.specification_file import LoadedSpecification
@@ -38,7 +38,7 @@ class RunOrder:
 
 
 def run_to_bundle(order: RunOrder, *, console: Console) -> tuple[RunRecord, ClaimError | None]:
-    """Runs and exports; the ClaimError is that of unmet criteria, whose signed rejection is in the bundle all the same."""
+    """Runs and exports; the ClaimError is that of unmet criteria, whose signed rejection is in the bundle too."""
     order.target.mkdir(parents=True, exist_ok=True)
     order.store.sweep(now=datetime.now(UTC))
     run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
@@ -62,7 +62,7 @@ def _run(order: RunOrder, *, run_id: str, console: Console) -> ClaimError | None
             run_pipeline(PIPELINE, arguments=arguments, log=order.target / LOG, on_progress=bars.show)
         except ClaimError as error:
             if order.store.read_document(record_name(run_id)) is None:
-                raise
+                raise DataError(f"{error}; `robustcert check-data` lists every finding") from error
             return error
     return None
 

@@ -17,7 +17,12 @@ class StepBars:
     """Shows progress events; use as a context."""
 
     def __init__(self, console: Console) -> None:
-        columns = (TextColumn("{task.description:<24}"), BarColumn(), TextColumn("{task.fields[text]}"), TimeElapsedColumn())
+        columns = (
+            TextColumn("{task.description:<24}"),
+            BarColumn(),
+            TextColumn("{task.fields[text]}"),
+            TimeElapsedColumn(),
+        )
         self._bars = Progress(*columns, console=console, disable=not console.is_terminal)
         self._console = console
         self._tasks: dict[str, TaskID] = {}

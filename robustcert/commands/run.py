@@ -32,9 +32,13 @@ def run(
         int | None, typer.Option(min=1, max=1024, help="Worker processes per shard; all cores where absent.")
     ] = None,
     supersedes: Annotated[str, typer.Option(help="SHA-256 of the certificate that this one replaces.")] = "",
-    reason: Annotated[str, typer.Option(help="Why the run is started; kept in the run record.")] = "started by a person",
+    reason: Annotated[
+        str, typer.Option(help="Why the run is started; kept in the run record.")
+    ] = "started by a person",
     run_token: Annotated[str, typer.Option(help="Any text; a new one makes every step run again.")] = "",
-    official: Annotated[bool, typer.Option(help="Refuse to run from a git work tree with uncommitted changes.")] = False,
+    official: Annotated[
+        bool, typer.Option(help="Refuse to run from a git work tree with uncommitted changes.")
+    ] = False,
 ) -> None:
     """Validate the data, train, attack, certify and sign; finished steps are kept and not run again.
 
@@ -81,7 +85,9 @@ def _criteria(criteria: tuple[CriterionPart, ...]) -> Table:
     for part in criteria:
         about = part.threat_model or (f"radius {part.radius}" if part.radius is not None else "")
         required = f"{part.comparator} {part.threshold}"
-        table.add_row(f"{part.metric} {about}".rstrip(), part.kind, required, part.observed, "yes" if part.met else "NO")
+        table.add_row(
+            f"{part.metric} {about}".rstrip(), part.kind, required, part.observed, "yes" if part.met else "NO"
+        )
     return table
 
 
@@ -104,7 +110,9 @@ def _require_ready(key: Path, folder: Path, supersedes: str, *, official: bool) 
     passphrase = os.environ.get(PASSPHRASE_VARIABLE)
     load_signing_key(key, passphrase=passphrase.encode() if passphrase else None)
     if supersedes and not (len(supersedes) == 64 and set(supersedes) <= set("0123456789abcdef")):
-        raise InputError(expected("64 hexadecimal digits for --supersedes", got=repr(supersedes), remedy="use sha256sum"))
+        raise InputError(
+            expected("64 hexadecimal digits for --supersedes", got=repr(supersedes), remedy="use sha256sum")
+        )
     revision = source_revision(folder) if official else None
     if official and (revision is None or revision["dirty"]):
         got = "no git work tree" if revision is None else f"changes on top of {str(revision['commit'])[:12]}"

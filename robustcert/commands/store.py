@@ -36,7 +36,9 @@ def export(
 
 
 def inventory(
-    model: Annotated[str, typer.Argument(help="SHA-256 of a model, or its first digits; all models where absent.")] = "",
+    model: Annotated[
+        str, typer.Argument(help="SHA-256 of a model, or its first digits; all models where absent.")
+    ] = "",
     store: StoreOption = "store",
 ) -> None:
     """List what the store knows of each model: architecture, data, preprocessing, and every run that tested it."""
@@ -50,7 +52,9 @@ def inventory(
 def lineage(
     certificate: Annotated[str, typer.Argument(help="SHA-256 of the certificate, or its first 8 digits or more.")],
     store: StoreOption = "store",
-    out: Annotated[Path | None, typer.Option(help="File for the graph: .json or .svg; JSON to standard output if absent.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File for the graph: .json or .svg; JSON to standard output if absent.")
+    ] = None,
 ) -> None:
     """Export the graph certificate -> run -> model -> data; every node is an object that the store holds."""
     from robustcert.provenance.lineage import lineage_json, lineage_of, lineage_svg
@@ -70,7 +74,9 @@ def replay(
     key: Annotated[Path, typer.Option(help="Public key of the issuer.")],
     signing_key: Annotated[Path, typer.Option(help="Your own private key, which signs the repetition.")],
     out: Annotated[Path, typer.Option(help="Folder for the repetition's bundle and its store.")],
-    source_folder: Annotated[Path | None, typer.Option(help="Folder that the specification's relative paths start from.")] = None,
+    source_folder: Annotated[
+        Path | None, typer.Option(help="Folder that the specification's relative paths start from.")
+    ] = None,
 ) -> None:
     """Repeat the whole run from the specification in a certificate, in a fresh store, and compare the predicates."""
     from robustcert.commands.replay import repeat

@@ -35,7 +35,9 @@ def verify(
     adversarials: Annotated[Path | None, typer.Option(help="Perturbed inputs to re-measure.")] = None,
     at: Annotated[str | None, typer.Option(help="Verify as of this UTC time, such as 2027-01-31T00:00:00Z.")] = None,
     replay: Annotated[int, typer.Option(min=0, help="Repeat this many samples and compare votes (needs torch).")] = 0,
-    factory: Annotated[str | None, typer.Option(help="package.module:function of a model that has one, for --replay.")] = None,
+    factory: Annotated[
+        str | None, typer.Option(help="package.module:function of a model that has one, for --replay.")
+    ] = None,
 ) -> None:
     """Check a certificate offline: 0 verified, 1 refused with the first reason, 2 wrong usage.
 

@@ -55,7 +55,7 @@ def source_revision(folder: Path) -> dict[str, object] | None:
 
 def _git(folder: Path, *arguments: str) -> str | None:
     try:
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             ["git", "-C", str(folder), *arguments],  # noqa: S607
             capture_output=True,
             text=True,

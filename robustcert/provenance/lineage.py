@@ -37,7 +37,9 @@ def lineage_of(store: Store, certificate_sha256: str) -> Lineage:
     _require_held(store, record)
     model = next(name for name in MODELS if name in record.files)
     nodes = (
-        Node(id=f"certificate:{record.certificate_sha256}", kind="certificate", label=f"{record.name}, {record.outcome}"),
+        Node(
+            id=f"certificate:{record.certificate_sha256}", kind="certificate", label=f"{record.name}, {record.outcome}"
+        ),
         Node(id=f"run:{record.run_id}", kind="run", label=f"finished {record.finished_at}"),
         Node(id=f"specification:{record.files[SPECIFICATION]}", kind="specification", label=record.name),
         Node(id=f"model:{record.files[model]}", kind="model", label=model),

@@ -1,6 +1,7 @@
 """The run record: one JSON document per run, under 100 kB, that links certificate, model, data, steps and environment.
 
-A run whose criteria were not met leaves one too. The store keeps it at `runs/<run id>/record.json`; `run_record.v1.schema.json` describes it.
+A run whose criteria were not met leaves one too. The store keeps it at
+`runs/<run id>/record.json`; `run_record.v1.schema.json` describes it.
 """
 
 from __future__ import annotations

@@ -30,9 +30,7 @@ def train_model(
 ) -> None:
     """Writes the model file and the training history, one JSON object per epoch (none for an own model)."""
     with one_line_failures(STEP):
-        inputs = open_inputs(
-            specification=specification, store=store, source_folder=source_folder, run_token=run_token
-        )
+        inputs = open_inputs(specification=specification, store=store, source_folder=source_folder, run_token=run_token)
         outputs = {"model": model, "history": history}
         finish_once(
             inputs,

@@ -1,4 +1,4 @@
-"""Step 5: evidence is merged, criteria are judged, the certificate is signed, and the whole bundle goes to the store."""
+"""Step 5: evidence is merged, criteria are judged, the certificate is signed, and the bundle goes to the store."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def _record(
     inputs: StepInputs, facts: IssueFacts, statement: Statement, stored: dict[str, str], *, reason: str
 ) -> RunRecord:
     predicate = statement.predicate
-    revision = source_revision(inputs.folder) if inputs.folder else None
+    revision = source_revision(inputs.folder) if inputs.folder != Path() else None
     return RunRecord(
         schema_version="1",
         run_id=facts.run_id,

@@ -28,11 +28,9 @@ class DataValidationOutcome:
 def validate_data(
     *, specification: str, store: str, source_folder: str, run_token: str, dataset: Path, report: Path, record: Path
 ) -> DataValidationOutcome:
-    """Writes the validation report and, where it passes, the data set; a failed contract is an outcome, not an error."""
+    """Writes the report and, where the contract holds, the data set; a broken contract is an outcome, not an error."""
     with one_line_failures(STEP):
-        inputs = open_inputs(
-            specification=specification, store=store, source_folder=source_folder, run_token=run_token
-        )
+        inputs = open_inputs(specification=specification, store=store, source_folder=source_folder, run_token=run_token)
         written = inputs.loaded.specification
         progress(STEP)(0, 2, f"reading {written.data.source}")
         raw = load_raw(written.data, folder=inputs.folder)

@@ -30,11 +30,11 @@ FAILURE_PREFIX = "::failure"
 
 @dataclass(frozen=True, kw_only=True)
 class StepInputs:
-    """What every step starts from; `folder` resolves relative paths of the specification."""
+    """What every step starts from; relative paths of the specification start at `folder`."""
 
     loaded: LoadedSpecification
     store: Store
-    folder: Path | None
+    folder: Path
     run_token: str
 
 
@@ -43,7 +43,7 @@ def open_inputs(*, specification: str, store: str, source_folder: str = "", run_
     return StepInputs(
         loaded=_load(specification),
         store=open_store(store),
-        folder=Path(source_folder) if source_folder else None,
+        folder=Path(source_folder),
         run_token=run_token,
     )
 
@@ -60,7 +60,9 @@ def finish_once(
     """Runs a step unless the store holds its outputs for the same inputs; writes what it cost to `record`."""
     started, clock = datetime.now(UTC), _Clock()
     everything = {**key, "runToken": inputs.run_token}
-    outcome = once(inputs.store, step=step, inputs=everything, outputs=outputs, run=run, clock=lambda: datetime.now(UTC))
+    outcome = once(
+        inputs.store, step=step, inputs=everything, outputs=outputs, run=run, clock=lambda: datetime.now(UTC)
+    )
     if outcome.reused:
         progress(step)(1, 1, "already done")
     entry = StepRecord(

@@ -71,7 +71,14 @@ def test_a_certificate_alone_is_verified_and_names_what_it_could_not_establish(c
     found = verified(chain, BundleFiles(certificate=chain.files.certificate))
     open_points = {finding.check for finding in found.findings if finding.status == "not established"}
     assert found.refused is None
-    assert {"model", "data", "certification evidence", "evaluation evidence", "results", "perturbed inputs"} <= open_points
+    assert {
+        "model",
+        "data",
+        "certification evidence",
+        "evaluation evidence",
+        "results",
+        "perturbed inputs",
+    } <= open_points
 
 
 @pytest.mark.parametrize(
@@ -222,7 +229,8 @@ def test_a_changed_label_in_the_data_names_its_sample(chain: Chain, tmp_path: Pa
 
     from robustcert.data.dataset import load_dataset, save_dataset
 
-    assert chain.files.dataset is not None and chain.files.evaluation is not None
+    assert chain.files.dataset is not None
+    assert chain.files.evaluation is not None
     dataset = load_dataset(chain.files.dataset)
     sample = pq.read_table(chain.files.evaluation).to_pylist()[0]["sample"]
     labels = dataset.y.copy()
@@ -242,7 +250,8 @@ def test_verification_loads_no_torch(chain: Chain) -> None:
         "import sys; from datetime import UTC, datetime; from pathlib import Path;"
         "from robustcert.certificate.bundle import files_in; from robustcert.certificate.verify import verify;"
         "from robustcert.certificate.keys import load_verification_key;"
-        f"found = verify(files_in(Path({str(chain.bundle)!r})), key=load_verification_key(Path({str(chain.public_key)!r})),"
+        f"files = files_in(Path({str(chain.bundle)!r})); key = load_verification_key(Path({str(chain.public_key)!r}));"
+        "found = verify(files, key=key,"
         " now=datetime.now(UTC)); assert found.refused is None, found.refused;"
         "print(sorted({'torch', 'sklearn', 'kfp', 'pandas'} & set(sys.modules)))"
     )

@@ -95,14 +95,17 @@ def test_data_that_break_their_contract_stop_the_run_with_one_line(here: Path, c
     text = small_specification(data={"source": "own.npz", "contract": contract, "provenance": provenance})
     (here / "spec.yaml").write_text(text)
     found = command_line("run", "spec.yaml", "--key", "issuer", "--out", "bundle")
-    assert found.status == 1
+    assert found.status == 2
     assert found.err.startswith("robustcert: data validation found")
     assert not (here / "bundle" / "certificate.json").exists()
 
 
 def test_an_official_run_needs_a_clean_work_tree(here: Path, command_line: CommandLine) -> None:
     found = command_line("run", "spec.yaml", "--key", "issuer", "--official")
-    assert (found.status, "expected a committed specification for --official, got no git work tree" in found.err) == (2, True)
+    assert (found.status, "expected a committed specification for --official, got no git work tree" in found.err) == (
+        2,
+        True,
+    )
     subprocess.run(["git", "init", "-q", "."], check=True)
     found = command_line("run", "spec.yaml", "--key", "issuer", "--official")
     assert (found.status, "changes on top of" in found.err or "no git work tree" in found.err) == (2, True)
@@ -128,5 +131,6 @@ def _require_sound(store: Path) -> None:
     held = {path.name for path in objects}
     for path in store.glob("steps/*/*.json"):
         finished = parse_finished(path.read_bytes())
-        assert finished is not None and set(finished.outputs.values()) <= held
+        assert finished is not None
+        assert set(finished.outputs.values()) <= held
     assert os.access(store, os.W_OK)

@@ -52,9 +52,7 @@ def test_replayed_samples_agree_bit_for_bit_on_the_machine_that_made_them(
     ("option", "value", "message"),
     [("--at", "tomorrow", "expected a time such as"), ("--model", "nothing", "expected a file, got nothing")],
 )
-def test_wrong_usage_is_exit_2(
-    command_line: CommandLine, chain: Chain, option: str, value: str, message: str
-) -> None:
+def test_wrong_usage_is_exit_2(command_line: CommandLine, chain: Chain, option: str, value: str, message: str) -> None:
     found = command_line("verify", chain.bundle, "--key", chain.public_key, option, value)
     assert (found.status, message in found.err) == (2, True), found
 

@@ -89,7 +89,7 @@ def test_targets_stand_in_the_rows_of_a_targeted_threat(
     make_model: Callable[..., LoadedModel],
     make_threat: Callable[..., ThreatModel],
 ) -> None:
-    model = make_model([[2.0, 0.0], [0.0, 1.0], [1.0, 0.5]])
+    model = make_model([[2.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     clean = clean_pass(model.module, make_dataset([[1.0, 0.25], [4.0, 0.0]], [0, 0], n_classes=3))
     near, far = attack_samples(
         clean,

@@ -1,9 +1,4 @@
-"""Sample certificates made with numpy only: a linear classifier whose smallest perturbations have a closed form.
-
-For a linear classifier the nearest decision boundary of input x is min_k (z_y - z_k) / ||(w_y - w_k) s||_q, q the dual
-norm, so every row states the truth of a real, if weak, model. Votes under noise are drawn from their exact two-class
-probabilities with a fixed seed.
-"""
+"""Sample certificates of the two embedded data sets, made with numpy only (sample_rows.py says how)."""
 
 from __future__ import annotations
 
@@ -15,8 +10,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from robustcert.certificate.claims import LIMITS, claims, scope
 from robustcert.certificate.results import decimal, judge, results
@@ -38,24 +31,21 @@ from robustcert.certificate.schema import (
 )
 from robustcert.data.build import build_dataset
 from robustcert.data.dataset import Dataset
-from robustcert.data.digests import dataset_root, sample_sha256
+from robustcert.data.digests import dataset_root
 from robustcert.data.sources import load_raw
 from robustcert.evaluation.adversarials import Adversarials
-from robustcert.evaluation.curve import CLEAN, curve_of
 from robustcert.evaluation.suites import load_suite
 from robustcert.provenance.digests import sha256_bytes
 from robustcert.report.report import render_report
-from robustcert.smoothing.confidence import certified_radius
 from robustcert.specification import Specification
 from robustcert.specification_file import LoadedSpecification, parse_specification
 from robustcert.specification_template import template
 from robustcert.threat_model import ThreatModel
-
-Row = dict[str, Any]
-Float64 = NDArray[np.float64]
+from tests.report.sample_rows import Budget, Row, attack_rows, ridge_classifier, smoothing_rows
 
 TIME = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
 DAY = "2026-03-14T09:2{}:53Z"
+SPLITS = tuple(enumerate(("train", "validation", "test")))
 RIDGE = {"digits": 30.0, "breast-cancer": 3.0}
 
 
@@ -69,7 +59,7 @@ class Sample:
     dataset: Dataset
     adversarials: dict[str, Adversarials]
     history: list[dict[str, float]]
-    budgets: list[dict[str, str | int]]
+    budgets: list[Budget]
 
     def page(self, **changes: Any) -> str:
         """The report, with `changes` to its arguments."""
@@ -87,28 +77,6 @@ class Sample:
         return render_report(given.pop("predicate", self.predicate), **given)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Linear:
-    """Scores z = w_KD x + b_K of flat inputs, and what follows from them in closed form."""
-
-    w_KD: Float64
-    b_K: Float64
-
-    def predict(self, x_ND: Float64) -> NDArray[np.int64]:
-        return np.asarray((x_ND @ self.w_KD.T + self.b_K).argmax(axis=1))
-
-    def nearest(self, x_D: Float64, label: int, scale_D: Float64, *, norm: str) -> tuple[float, int, Float64]:
-        """Distance (in units of scale) to the nearest other class, that class, and w_k - w_y times scale."""
-        z_K = self.w_KD @ x_D + self.b_K
-        toward_KD = (self.w_KD - self.w_KD[label]) * scale_D
-        lengths_K = np.abs(toward_KD).sum(axis=1) if norm == "linf" else np.sqrt((toward_KD**2).sum(axis=1))
-        lengths_K[label] = 1.0
-        distances_K = (z_K[label] - z_K) / lengths_K
-        distances_K[label] = np.inf
-        other = int(distances_K.argmin())
-        return float(distances_K[other]), other, toward_KD[other]
-
-
 @cache
 def sample(kind: str) -> Sample:
     """The sample certificate of an embedded data set, `digits` or `breast-cancer`."""
@@ -118,140 +86,17 @@ def sample(kind: str) -> Sample:
     model = ridge_classifier(dataset.select("train"), strength=RIDGE[kind])
     test = dataset.select("test")
     attacked = [attack_rows(model, test, threat, written) for threat in written.threat_models]
-    evaluation_rows = [row for rows, _, _ in attacked for row in rows]
+    evaluation_rows = [row for found in attacked for row in found.rows]
     certification_rows = smoothing_rows(model, test, written)
     return Sample(
         predicate=predicate_of(loaded, dataset, certification_rows, evaluation_rows),
         certification_rows=certification_rows,
         evaluation_rows=evaluation_rows,
         dataset=dataset,
-        adversarials={key: found for _, found, _ in attacked for key, found in found.items()},
+        adversarials={key: inputs for found in attacked for key, inputs in found.adversarials.items()},
         history=history(of=len(dataset.select("validation"))),
-        budgets=[budget for _, _, budgets in attacked for budget in budgets],
+        budgets=[budget for found in attacked for budget in found.budgets],
     )
-
-
-def ridge_classifier(train: Dataset, *, strength: float) -> Linear:
-    """Ridge regression of one-hot labels, in closed form, on inputs in standard deviations."""
-    x_ND = train.x().reshape(len(train), -1)
-    scale_D = train.scale.reshape(-1)
-    mean_D = x_ND.mean(axis=0)
-    z_ND = (x_ND - mean_D) / scale_D
-    targets_NK = np.eye(train.n_classes)[train.y] - 1 / train.n_classes
-    w_DK = np.linalg.solve(z_ND.T @ z_ND + strength * np.eye(z_ND.shape[1]), z_ND.T @ targets_NK)
-    w_KD = w_DK.T / scale_D
-    return Linear(w_KD=w_KD, b_K=targets_NK.mean(axis=0) - w_KD @ mean_D)
-
-
-def attack_rows(
-    model: Linear, test: Dataset, threat: ThreatModel, written: Specification
-) -> tuple[list[Row], dict[str, Adversarials], list[dict[str, str | int]]]:
-    """Rows of a threat: clean, and a perfect attack ("pgd") and a weaker one ("fgsm") at every epsilon of the curve."""
-    rows = [
-        row_of(test, model, position, threat=threat.name, epsilon="0", attack=CLEAN) for position in range(len(test))
-    ]
-    stored: dict[str, Adversarials] = {}
-    budgets: list[dict[str, str | int]] = []
-    for strength in curve_of(threat, written.evaluation.curve):
-        for attack, slack in zip(load_suite(written.evaluation.suite).attacks, (1.8, 1.15), strict=True):
-            found = [perturbed(test, model, position, threat, strength.value, slack) for position in range(len(test))]
-            rows += [
-                row_of(test, model, position, threat=threat.name, epsilon=strength.text, attack=attack.id) | finding(x)
-                for position, x in enumerate(found)
-            ]
-            broken = [position for position, x in enumerate(found) if x is not None]
-            if strength.main and broken:
-                inputs = np.stack([x[0] for x in found if x is not None])
-                stored[f"{threat.name}/{attack.id}"] = Adversarials(sample_ids=test.sample_ids[broken], x_adv=inputs)
-            right = sum(model.predict(test.x().reshape(len(test), -1)) == test.y)
-            steps = 200 if "pgd" in attack.id else 1
-            budgets.append(
-                {
-                    "threat": threat.name,
-                    "epsilon": strength.text,
-                    "attack": attack.id,
-                    "samples": int(right),
-                    "broken": len(broken),
-                    "gradients": steps * int(right),
-                    "forwards": steps * int(right) + int(right),
-                }
-            )
-    return rows, stored, budgets
-
-
-def row_of(test: Dataset, model: Linear, position: int, *, threat: str, epsilon: str, attack: str) -> Row:
-    prediction = int(model.predict(test.x()[position].reshape(1, -1))[0])
-    return {
-        "threat": threat,
-        "epsilon": epsilon,
-        "attack": attack,
-        "sample": int(test.sample_ids[position]),
-        "input": sample_sha256(test.x_int[position]),
-        "label": int(test.y[position]),
-        "target": None,
-        "prediction": prediction,
-        "adversarial": prediction,
-        "distance": "0",
-        "perturbed": "",
-    }
-
-
-def perturbed(
-    test: Dataset, model: Linear, position: int, threat: ThreatModel, epsilon: float, slack: float
-) -> tuple[NDArray[np.float32], int, float] | None:
-    """The smallest perturbation times `slack`, its class and distance; None where it is larger than epsilon."""
-    x = test.x()[position]
-    label, scale_D = int(test.y[position]), test.perturbation_scale(threat.unit).reshape(-1)
-    if int(model.predict(x.reshape(1, -1))[0]) != label:
-        return None
-    distance, _, toward_D = model.nearest(x.reshape(-1), label, scale_D, norm=threat.norm)
-    if distance * slack > epsilon:
-        return None
-    direction_D = np.sign(toward_D) if threat.norm == "linf" else toward_D / np.linalg.norm(toward_D)
-    x_adv = (x + (direction_D * scale_D * distance * slack).reshape(x.shape)).astype(np.float32)
-    x_adv = np.clip(x_adv, test.lower, test.upper).astype(np.float32)
-    seen = int(model.predict(x_adv.astype(np.float64).reshape(1, -1))[0])
-    return None if seen == label else (x_adv, seen, distance * slack)
-
-
-def finding(found: tuple[NDArray[np.float32], int, float] | None) -> Row:
-    if found is None:
-        return {}
-    x_adv, seen, distance = found
-    digest = sha256_bytes(x_adv.astype("<f4").tobytes())
-    return {"adversarial": seen, "distance": f"{distance:.12f}", "perturbed": digest}
-
-
-def smoothing_rows(model: Linear, test: Dataset, written: Specification) -> list[Row]:
-    """Votes of the top two classes, drawn from their exact probabilities under the noise."""
-    generator, wanted = np.random.default_rng(7), written.certification
-    scale_D = test.perturbation_scale(wanted.unit).reshape(-1)
-    rows = []
-    for position in range(len(test)):
-        x_D = test.x()[position].reshape(-1)
-        candidate = int(model.predict(x_D[None])[0])
-        distance, other, _ = model.nearest(x_D, candidate, scale_D, norm="l2")
-        votes = int(generator.binomial(wanted.n, ndtr(distance / wanted.sigma)))
-        fragile = int(generator.poisson(0.4)) if votes > 10 else 0
-        found = certified_radius(votes - fragile, wanted.n, alpha=wanted.alpha, sigma=wanted.sigma)
-        counts = sorted([[candidate, votes - fragile], [other, wanted.n - votes]])
-        rows.append(
-            {
-                "sample": int(test.sample_ids[position]),
-                "input": sample_sha256(test.x_int[position]),
-                "label": int(test.y[position]),
-                "candidate": candidate,
-                "n0": wanted.n0,
-                "selection": [[candidate, wanted.n0]],
-                "selectionFragile": 0,
-                "n": wanted.n,
-                "counts": [count for count in counts if count[1]],
-                "fragile": fragile,
-                "decision": "abstain" if found is None else "certified",
-                "radius": found or "0",
-            }
-        )
-    return rows
 
 
 def history(*, of: int) -> list[dict[str, float]]:
@@ -318,10 +163,7 @@ def evidence(name: str, rows: int) -> EvidencePart:
 
 
 def data_part(dataset: Dataset, root: str) -> DataPart:
-    splits = {
-        split: SplitPart(rows=len(dataset.select(split)), merkle_root=sha(split))
-        for split in ("train", "validation", "test")
-    }  # type: ignore[arg-type]
+    splits = {name: SplitPart(rows=int((dataset.split == code).sum()), merkle_root=sha(name)) for code, name in SPLITS}
     return DataPart(
         source=dataset.card.source,
         source_sha256=dataset.card.source_sha256,
@@ -399,12 +241,14 @@ def certification_part(written: Specification) -> CertificationPart:
 
 def run_part() -> RunPart:
     steps = ("data_validation", "adversarial_training", "robustness_evaluation", "certification", "certification")
-    finished = [
-        StepPart(step=step, key=sha(f"{step}{number}"), finished_at=DAY.format(number))
-        for number, step in enumerate(steps)
-    ]
     return RunPart(
-        id="digits-20260314-092001-5f2c", started_at=DAY.format(0), finished_at=DAY.format(6), steps=tuple(finished)
+        id="digits-20260314-092001-5f2c",
+        started_at=DAY.format(0),
+        finished_at=DAY.format(6),
+        steps=tuple(
+            StepPart(step=step, key=sha(f"{step}{number}"), finished_at=DAY.format(number))
+            for number, step in enumerate(steps)
+        ),
     )
 
 

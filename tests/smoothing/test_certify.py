@@ -131,19 +131,16 @@ def test_rows_depend_on_neither_order_nor_shard_nor_number_of_workers(
     shuffled = np.random.Generator(np.random.Philox(4)).permutation(dataset.sample_ids)
     assert certify(model, dataset.rows(shuffled), certification=certification, key0=KEY0) == whole
     monkeypatch.setattr(certify_module, "DRAWS_PER_TASK", 3 * 350)
-    for workers in (1, 2):
-        for shards in (1, 3) if workers == 1 else (1,):
-            rows: list[Any] = []
-            for shard in range(shards):
-                rows += certify_files(
-                    model_path,
-                    dataset_path,
-                    sample_ids=shuffled[shard::shards].tolist(),
-                    certification=certification,
-                    key0=KEY0,
-                    workers=workers,
-                )
-            assert sorted(rows, key=lambda row: row["sample"]) == whole
+    for workers, shards in ((1, 1), (1, 3), (2, 1)):
+        merged: list[Any] = []
+        for shard in range(shards):
+            ids = shuffled[shard::shards].tolist()
+            rows = certify_files(
+                model_path, dataset_path, sample_ids=ids, certification=certification, key0=KEY0, workers=workers
+            )
+            assert [row["sample"] for row in rows] == sorted(ids)
+            merged += rows
+        assert sorted(merged, key=lambda row: row["sample"]) == whole
 
 
 def test_rows_depend_on_the_key(mlp_files: MlpFiles, make_certification: MakeCertification) -> None:

@@ -1,4 +1,4 @@
-"""Issuing: equal runs give equal predicates, a rejection is signed and refused, and nothing is issued on bad evidence."""
+"""Issuing: equal runs give equal predicates, a rejection is signed and refused, bad evidence issues nothing."""
 
 from __future__ import annotations
 
@@ -68,13 +68,12 @@ def test_unmet_criteria_give_a_signed_rejection_that_no_verifier_accepts(chain: 
     assert "clean_accuracy" in rejected.outcome.summary
     assert rejected.predicate.verdict == "rejected"
     found = verify(files_in(rejected.bundle), key=rejected.key, now=datetime.now(UTC))
-    assert found.refused is not None and found.refused.message.startswith("rejected: clean_accuracy")
+    assert found.refused is not None
+    assert found.refused.message.startswith("rejected: clean_accuracy")
 
 
 @pytest.mark.parametrize(("shards", "message"), [([], "samples missing"), (["shard0", "shard0"], "double")])
-def test_missing_and_double_shards_issue_nothing(
-    chain: Chain, tmp_path: Path, shards: list[str], message: str
-) -> None:
+def test_missing_and_double_shards_issue_nothing(chain: Chain, tmp_path: Path, shards: list[str], message: str) -> None:
     files = replace(issue_files(chain, tmp_path), shards=[chain.folder / "work" / name for name in shards])
     with pytest.raises(DataError, match=message):
         issue(chain, files, tmp_path, key=chain.signing_key)

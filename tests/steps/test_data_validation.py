@@ -55,7 +55,7 @@ def test_a_broken_contract_gives_a_report_and_no_data_set(tmp_path: Path) -> Non
 
 def test_an_unreadable_source_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = {"source": "nothing.npz", "contract": CONTRACT, "provenance": PROVENANCE}
-    with pytest.raises(DataError, match="nothing.npz"):
+    with pytest.raises(DataError, match=r"nothing\.npz"):
         validate_data(
             specification=small_specification(data=data),
             store=str(tmp_path / "store"),

@@ -28,7 +28,7 @@ def test_text_path_and_file_uri_give_the_same_specification(tmp_path: Path) -> N
 
 
 def test_a_missing_specification_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(SpecificationError, match="no file .*nothing.yaml"):
+    with pytest.raises(SpecificationError, match=r"no file .*nothing\.yaml"):
         open_inputs(specification=str(tmp_path / "nothing.yaml"), store=str(tmp_path))
 
 
