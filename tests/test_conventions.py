@@ -27,7 +27,7 @@ MAY_NOT_IMPORT = {
 VERIFY_PATH = ("robustcert.certificate.verify", "robustcert.cli", "robustcert.smoothing.confidence")
 HEAVY = {"torch", "sklearn", "pandas", "kfp", "onnx", "PIL", "scipy.stats", "minio"}
 
-# Modules without a test file of their own -> the file under tests/ that tests them through the module that they are part of.
+# Modules without a test file of their own -> the file under tests/ that tests them through what they are part of.
 TESTED_THROUGH: dict[str, str] = {}
 
 LONGEST_FILE = 300
@@ -138,9 +138,7 @@ def test_every_module_of_the_library_has_its_mirrored_test() -> None:
         for module in modules
         if module.name != "__init__.py" and not (ROOT / "tests" / module.parent / f"test_{module.name}").is_file()
     }
-    assert missing == set(TESTED_THROUGH), (
-        "add tests/<folder>/test_<module>.py, or name in TESTED_THROUGH what tests it"
-    )
+    assert missing == set(TESTED_THROUGH), "add tests/<folder>/test_<module>.py, or say in TESTED_THROUGH what tests it"
     assert [path for path in TESTED_THROUGH.values() if not (ROOT / "tests" / path).is_file()] == []
 
 

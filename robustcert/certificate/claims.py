@@ -67,8 +67,8 @@ def _attack_sentence(specification: Specification, part: UnderAttackPart, about:
     rate, threat = part.accuracy, specification.threat(part.threat_model)
     return (
         f"Of {rate.of} samples, no attack of suite {specification.evaluation.suite} was found that changes the correct "
-        f"prediction of {about} on {rate.count} ({rate.estimate}, {rate.confidence} interval {rate.lower} to {rate.upper}"
-        f") within {threat.norm} perturbations of {part.epsilon} {UNIT_WORDS[threat.unit]}; empirical, an upper bound."
+        f"prediction of {about} on {rate.count} ({rate.estimate}, {rate.confidence} interval {rate.lower} to "
+        f"{rate.upper}) within {threat.norm} perturbations of {part.epsilon} {UNIT_WORDS[threat.unit]}; empirical, an upper bound."
     )
 
 

@@ -1,7 +1,8 @@
 """Evidence tables: one row per sample (certification) or per attacked sample (evaluation), stored as Parquet.
 
 A row's canonical form is `canonical_json` of its columns; the table's root is the RFC 6962 Merkle root over these in
-the file's order. Rows hold integers and decimal strings only, so that every rate can be recomputed from the file.
+the file's order. Rows hold integers and strings only, so that every rate can be recomputed from the file, and no value is
+missing but the target of an attack that has none.
 """
 
 from __future__ import annotations
@@ -19,38 +20,42 @@ from robustcert.provenance.digests import canonical_json, leaf_hash, merkle_root
 Row = Mapping[str, Any]
 
 ROWS_PER_GROUP = 4096
-_VOTES = pa.list_(pa.list_(pa.int64(), 2))
 
-CERTIFICATION_SCHEMA = pa.schema(
-    [
-        ("sample", pa.int64()),
-        ("input", pa.string()),
-        ("label", pa.int64()),
-        ("candidate", pa.int64()),
-        ("n0", pa.int64()),
-        ("selection", _VOTES),
-        ("selectionFragile", pa.int64()),
-        ("n", pa.int64()),
-        ("counts", _VOTES),
-        ("fragile", pa.int64()),
-        ("decision", pa.string()),
-        ("radius", pa.string()),
-    ]
+_VOTE = pa.list_(pa.field("element", pa.int64(), nullable=False), 2)
+_VOTES = pa.list_(pa.field("element", _VOTE, nullable=False))
+
+
+def _table(nullable: str = "", **columns: pa.DataType) -> pa.Schema:
+    return pa.schema([pa.field(name, kind, nullable=name == nullable) for name, kind in columns.items()])
+
+
+CERTIFICATION_SCHEMA = _table(
+    sample=pa.int64(),
+    input=pa.string(),
+    label=pa.int64(),
+    candidate=pa.int64(),
+    n0=pa.int64(),
+    selection=_VOTES,
+    selectionFragile=pa.int64(),
+    n=pa.int64(),
+    counts=_VOTES,
+    fragile=pa.int64(),
+    decision=pa.string(),
+    radius=pa.string(),
 )
-EVALUATION_SCHEMA = pa.schema(
-    [
-        ("threat", pa.string()),
-        ("epsilon", pa.string()),
-        ("attack", pa.string()),
-        ("sample", pa.int64()),
-        ("input", pa.string()),
-        ("label", pa.int64()),
-        ("target", pa.int64()),
-        ("prediction", pa.int64()),
-        ("adversarial", pa.int64()),
-        ("distance", pa.string()),
-        ("perturbed", pa.string()),
-    ]
+EVALUATION_SCHEMA = _table(
+    threat=pa.string(),
+    epsilon=pa.string(),
+    attack=pa.string(),
+    sample=pa.int64(),
+    input=pa.string(),
+    label=pa.int64(),
+    target=pa.int64(),
+    prediction=pa.int64(),
+    adversarial=pa.int64(),
+    distance=pa.string(),
+    perturbed=pa.string(),
+    nullable="target",
 )
 
 
@@ -67,6 +72,7 @@ def read_rows(path: Path, *, schema: pa.Schema) -> Iterator[dict[str, Any]]:
         with pq.ParquetFile(path) as file:
             _require_schema(file.schema_arrow, schema, path)
             for batch in file.iter_batches(batch_size=ROWS_PER_GROUP):
+                batch.validate(full=True)
                 yield from batch.to_pylist()
     except (pa.ArrowException, OSError) as error:
         raise _no_table(path, error) from error

@@ -59,11 +59,16 @@ def worst_samples(
         return []
     changed = _first_of_each(_changed(predicate, dataset, evaluation_rows, adversarials))
     wrong = _first_of_each(_wrong(dataset, evaluation_rows))
-    weak = _first_of_each(_weakest(dataset, certification_rows))
     kept = changed[: max(MOST_CHANGED, MOST - len(wrong))]
     kept += wrong[: MOST - len(kept)]
+    return kept if len(kept) >= FEWEST else _filled(kept, dataset, certification_rows)
+
+
+def _filled(kept: list[WorstSample], dataset: Dataset, rows: Sequence[Row]) -> list[WorstSample]:
+    """At least FEWEST samples, where there are as many."""
     shown = {sample.row["sample"] for sample in kept}
-    return kept + [sample for sample in weak if sample.row["sample"] not in shown][: max(0, FEWEST - len(kept))]
+    weak = _first_of_each(_weakest(dataset, [row for row in rows if row["sample"] not in shown]))
+    return kept + weak[: FEWEST - len(kept)]
 
 
 def _changed(
