@@ -11,7 +11,6 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check -qq
-LOCK = constraints.txt constraints-build.txt constraints-cpu.txt
 SOURCES = robustcert components pipelines tools tests
 RUN_EXTRAS = torch kfp
 ALL_EXTRAS = torch kfp drift monitoring s3 onnx dev

@@ -1,17 +1,17 @@
 """Every error that robustcert raises on purpose.
 
-    RobustcertError
-    ├── InputError              your input is wrong: expected, got, remedy        (exit code 2)
-    │   ├── SpecificationError  the specification, with path and line
-    │   ├── DataError           data set, contract or split
-    │   ├── ModelError          model file, architecture or preprocessing
-    │   └── KeyFileError        signing or verification key
-    ├── ClaimError              the claim does not hold                           (exit code 1)
-    │   ├── VerificationError   a certificate or its evidence is refused
-    │   └── ValidityError       an evaluation can't vouch for itself
-    └── WorldError              the world failed: disk, network, a step           (exit code 2)
-        ├── StorageError        the store can't be read or written
-        └── StepError           a pipeline step ended without its outputs
+RobustcertError
+├── InputError              your input is wrong: expected, got, remedy        (exit code 2)
+│   ├── SpecificationError  the specification, with path and line
+│   ├── DataError           data set, contract or split
+│   ├── ModelError          model file, architecture or preprocessing
+│   └── KeyFileError        signing or verification key
+├── ClaimError              the claim does not hold                           (exit code 1)
+│   ├── VerificationError   a certificate or its evidence is refused
+│   └── ValidityError       an evaluation can't vouch for itself
+└── WorldError              the world failed: disk, network, a step           (exit code 2)
+    ├── StorageError        the store can't be read or written
+    └── StepError           a pipeline step ended without its outputs
 """
 
 

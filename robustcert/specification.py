@@ -99,7 +99,7 @@ class Training(WrittenPart):
     )
     epochs: int = Field(default=40, gt=0, le=10_000, description="passes over the training split")
     batch_size: int = Field(default=128, gt=0, le=65_536, description="samples in one optimizer step")
-    learning_rate: Positive = Field(default=0.002, description="learning rate of the optimizer")
+    learning_rate: Positive = Field(default=0.008, description="learning rate of the optimizer")
     weight_decay: float = Field(default=0.0001, ge=0, description="weight decay of the optimizer")
     steps: int = Field(default=7, gt=0, le=1000, description="pgd: attack steps on each batch")
     noise_sigma: float = Field(

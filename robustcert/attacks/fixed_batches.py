@@ -1,4 +1,4 @@
-"""Canonical execution: fixed padded batches on one thread, so that a sample's result depends on that sample alone.
+"""Fixed padded batches, so that a sample's result depends on that sample alone.
 
 Shapes: B batch, X the shape of one input, K classes. On one machine, logits differ in the last bits between batch sizes
 but not between positions or neighbours within one batch size; hence blocks of FIXED_ROWS rows, zero-padded.
@@ -6,26 +6,12 @@ but not between positions or neighbours within one batch size; hence blocks of F
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 FIXED_ROWS = 256
-
-
-@contextmanager
-def canonical_execution() -> Iterator[None]:
-    """One thread within an operation and deterministic algorithms only; the settings found are put back."""
-    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(deterministic)
 
 
 def logits_of(module: nn.Module, x_BX: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """PGD: projected gradient ascent (Madry et al. 2018, arXiv:1706.06083, section 2.1), with restarts.
 
-The first one starts at x itself, the others at random points: an l2 ascent of this length from a random point ends some
-3 % short of the smallest adversarial distance even of a linear model, from x it does not.
+The first one starts at x itself, the others at random points: an l2 ascent of this length from a random point can end
+short of the smallest adversarial distance even of a linear model, which one from x does not.
 
 Shapes: B batch, X the shape of one input, R the rows still searched. Starts are keyed by (seed, sample id, restart) and
 gradients taken in fixed padded batches: a sample's result depends on neither batch size, order nor sharding.

@@ -9,6 +9,7 @@ from robustcert.attacks.budget import distances, legal, within
 from robustcert.certificate.case import Case, Finding, established, not_established, present, require
 from robustcert.data.dataset import Dataset
 from robustcert.evaluation.adversarials import Adversarials, load_adversarials
+from robustcert.evaluation.curve import curve_of
 from robustcert.provenance.digests import sha256_bytes, sha256_file
 from robustcert.threat_model import ThreatModel
 
@@ -30,21 +31,24 @@ def adversarials_file(case: Case) -> Finding:
 def _measure_all(case: Case) -> int:
     """Number of perturbed inputs of the main epsilons; each that the evidence names is there, and no other."""
     sets = load_adversarials(present(case.files.adversarials))
-    named = _named_inputs(case)
+    named, threats = _named_inputs(case), {threat.name: threat for threat in case.specification.threat_models}
     for key, found in sets.items():
-        threat = case.specification.threat(key.partition("/")[0])
+        name = key.partition("/")[0]
+        require(name in threats, f"{NAME}: {key} is of no registered threat model")
         _require_named(key, found, named.pop(key, {}))
-        _require_within(key, found, threat, case.dataset)
+        _require_within(key, found, threats[name], case.dataset)
     require(not any(named.values()), f"{NAME}: the file lacks some of those that the evidence names")
     return sum(len(found.sample_ids) for found in sets.values())
 
 
 def _named_inputs(case: Case) -> dict[str, dict[int, str]]:
     """`THREAT/ATTACK` -> sample -> digest of its perturbed input, at each threat's own epsilon."""
-    main = {threat.name: threat.epsilon for threat in case.specification.threat_models}
+    main = {
+        (threat.name, strength.text) for threat in case.specification.threat_models for strength in curve_of(threat, ())
+    }
     named: dict[str, dict[int, str]] = {}
     for row in case.evaluation_rows:
-        if row["perturbed"] and float(row["epsilon"]) == main[row["threat"]]:
+        if row["perturbed"] and (row["threat"], row["epsilon"]) in main:
             named.setdefault(f"{row['threat']}/{row['attack']}", {})[row["sample"]] = row["perturbed"]
     return named
 
@@ -56,6 +60,7 @@ def _require_named(key: str, found: Adversarials, named: dict[int, str]) -> None
 
 
 def _require_within(key: str, found: Adversarials, threat: ThreatModel, dataset: Dataset) -> None:
+    require(found.x_adv.shape[1:] == dataset.card.shape, f"{NAME}: those of {key} have another shape than the data")
     x = dataset.rows(found.sample_ids.tolist()).x()
     far = distances(found.x_adv, x, scale=dataset.perturbation_scale(threat.unit), norm=threat.norm)
     outside = found.sample_ids[~within(far, threat.epsilon) | ~_legal(found.x_adv, x, threat, dataset)]

@@ -64,11 +64,11 @@ def _certified_sentence(specification: Specification, part: CertifiedPart, about
 
 
 def _attack_sentence(specification: Specification, part: UnderAttackPart, about: str) -> str:
-    rate, threat = part.accuracy, specification.threat(part.threat_model)
+    rate, threat, suite = part.accuracy, specification.threat(part.threat_model), specification.evaluation.suite
     return (
-        f"Of {rate.of} samples, no attack of suite {specification.evaluation.suite} was found that changes the correct "
-        f"prediction of {about} on {rate.count} ({rate.estimate}, {rate.confidence} interval {rate.lower} to "
-        f"{rate.upper}) within {threat.norm} perturbations of {part.epsilon} {UNIT_WORDS[threat.unit]}; empirical, an upper bound."
+        f"Of {rate.of} samples, no attack of suite {suite} was found that changes the correct prediction of {about} on "
+        f"{rate.count} ({rate.estimate}, {rate.confidence} interval {rate.lower} to {rate.upper}) within {threat.norm} "
+        f"perturbations of {part.epsilon} {UNIT_WORDS[threat.unit]}; empirical, an upper bound."
     )
 
 

@@ -1,7 +1,7 @@
 """Evidence tables: one row per sample (certification) or per attacked sample (evaluation), stored as Parquet.
 
 A row's canonical form is `canonical_json` of its columns; the table's root is the RFC 6962 Merkle root over these in
-the file's order. Rows hold integers and strings only, so that every rate can be recomputed from the file, and no value is
+the file's order. Rows hold integers and strings only, so that every rate can be recomputed from the file. No value is
 missing but the target of an attack that has none.
 """
 

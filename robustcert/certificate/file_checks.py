@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from robustcert.certificate.case import Case, Finding, Row, established, not_established, require
@@ -12,11 +13,18 @@ from robustcert.certificate.schema import EvidencePart
 from robustcert.data.dataset import Dataset
 from robustcert.data.digests import dataset_root, sample_sha256
 from robustcert.data.planned_samples import planned_samples
+from robustcert.data.splits import SPLITS
 from robustcert.errors import RobustcertError
+from robustcert.evaluation.curve import CLEAN, NO_PERTURBATION, curve_of
+from robustcert.evaluation.suites import allowed_attacks, load_suite, suite_names
 from robustcert.models.card import read_card
 from robustcert.provenance.digests import sha256_file
 from robustcert.smoothing.certified_accuracy import ABSTAIN, CERTIFIED
 from robustcert.smoothing.confidence import certified_radius
+from robustcert.specification import Specification
+
+# What the certificate repeats from the data set's own card.
+DESCRIBED = ("source", "sourceSha256", "classes", "shape", "transforms", "provenance")
 
 
 def specification_file(case: Case) -> Finding:
@@ -37,7 +45,7 @@ def model_file(case: Case) -> Finding:
         return not_established("model", "no model file was given; compare its SHA-256 with the subject yourself")
     wanted, found = case.predicate.model.sha256, sha256_file(case.files.model)
     require(found == wanted, f"model: SHA-256 of {case.files.model.name} is {found}, certified is {wanted}")
-    if case.predicate.model.card["format"] == "safetensors":
+    if case.predicate.model.card.get("format") != "onnx":
         card, _ = read_card(case.files.model)
         described = card.model_dump(mode="json", by_alias=True) == case.predicate.model.card
         require(described, "model: the card in the file is not the one that the certificate describes")
@@ -57,9 +65,13 @@ def data_file(case: Case) -> Finding:
             False, f"data: SHA-256 of {case.files.dataset.name} is {found}, certified is {part.file_sha256}{changed}"
         )
     require(dataset_root(case.dataset) == part.merkle_root, "data: another Merkle root than certified")
+    require(set(part.splits) == set(SPLITS), "data: a split is not described")
     for split, wanted in part.splits.items():
         root, rows = dataset_root(case.dataset, split), len(case.dataset.select(split))
         require((root, rows) == (wanted.merkle_root, wanted.rows), f"data: split {split} is not the certified one")
+    card, described = (each.model_dump(mode="json", by_alias=True) for each in (case.dataset.card, part))
+    for field in DESCRIBED:
+        require(card[field] == described[field], f"data: {field} is not that of the data set's card")
     return established("data", f"{len(case.dataset)} samples with Merkle root {part.merkle_root}")
 
 
@@ -86,6 +98,21 @@ def evaluation_evidence(case: Case) -> Finding:
     _require_evidence(case.files.evaluation, case.predicate.evaluation.evidence, name)
     _require_root(case.evaluation_rows, case.predicate.evaluation.evidence, name)
     return established(name, f"{len(case.evaluation_rows)} rows")
+
+
+def planned_attacks(case: Case) -> Finding:
+    """Every registered attack has one row for every sample at every epsilon: none was left out, none is double."""
+    name = "planned attacks"
+    suite = case.predicate.evaluation.suite
+    if case.files.evaluation is None or suite not in suite_names():
+        return not_established(name, f"needs the evaluation evidence, and suite {suite} known to this version")
+    found = Counter((row["threat"], row["epsilon"], row["attack"], row["sample"]) for row in case.evaluation_rows)
+    samples = {row["sample"] for row in case.evaluation_rows}
+    wanted = {(*run, sample) for run in _planned_runs(case.specification) for sample in samples}
+    for threat, epsilon, attack, sample in sorted(wanted ^ found.keys()) + [key for key in found if found[key] > 1]:
+        where = f"sample {sample} under {threat}, epsilon {epsilon}, attack {attack}"
+        require(False, f"evaluation evidence: {found[threat, epsilon, attack, sample]} rows of {where}")
+    return established(name, f"every one at every epsilon, on each of {len(samples)} samples")
 
 
 def recomputed_results(case: Case) -> Finding:
@@ -137,15 +164,23 @@ def _require_root(rows: Sequence[Row], part: EvidencePart, name: str) -> None:
     require(root == part.merkle_root, f"{name}: Merkle root {root}, certified is {part.merkle_root}")
 
 
+def _planned_runs(written: Specification) -> Iterator[tuple[str, str, str]]:
+    """(threat, epsilon, attack) of every run that the specification asks for, the clean pass included."""
+    suite = load_suite(written.evaluation.suite)
+    for threat in written.threat_models:
+        yield threat.name, NO_PERTURBATION, CLEAN
+        for strength in curve_of(threat, written.evaluation.curve):
+            yield from ((threat.name, strength.text, attack.id) for attack in allowed_attacks(suite, threat))
+
+
 def _require_radius(case: Case, row: Row) -> None:
     """The row's numbers follow from its counts (Cohen et al. 2019, Algorithm 1)."""
-    wanted, counts = case.specification.certification, dict(map(tuple, row["counts"]))
+    wanted, classes = case.specification.certification, len(case.predicate.data.classes)
     where = f"certification evidence: sample {row['sample']}"
     require(row["n"] == wanted.n and row["n0"] == wanted.n0, f"{where}: other sample counts than registered")
-    require(sum(counts.values()) + row["fragile"] == row["n"], f"{where}: its votes do not add up to n")
-    selection = dict(map(tuple, row["selection"]))
-    require(
-        sum(selection.values()) + row["selectionFragile"] == row["n0"], f"{where}: its selection votes do not add up"
+    counts = _votes(row["counts"], row["fragile"], of=row["n"], classes=classes, where=f"{where}: its votes")
+    selection = _votes(
+        row["selection"], row["selectionFragile"], of=row["n0"], classes=classes, where=f"{where}: its selection votes"
     )
     require(
         row["candidate"] == _most_voted(selection), f"{where}: the candidate is not the most voted class of selection"
@@ -154,6 +189,15 @@ def _require_radius(case: Case, row: Row) -> None:
     decision = ABSTAIN if radius is None else CERTIFIED
     follows = (row["decision"], row["radius"]) == (decision, radius or "0")
     require(follows, f"{where}: decision {row['decision']} with radius {row['radius']} does not follow from its counts")
+
+
+def _votes(pairs: Sequence[Sequence[int]], fragile: int, *, of: int, classes: int, where: str) -> dict[int, int]:
+    """class -> votes; each class once, ascending, with at least one vote, and the fragile ones complete the sum."""
+    votes = {pair[0]: pair[1] for pair in pairs}
+    ordered = [label for label, _ in pairs] == sorted(votes) and set(votes) <= set(range(classes))
+    require(ordered and min(votes.values(), default=1) > 0 <= fragile, f"{where} are not counts by class")
+    require(sum(votes.values()) + fragile == of, f"{where} do not add up to {of}")
+    return votes
 
 
 def _most_voted(selection: dict[int, int]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from robustcert.certificate.claims import LIMITS, claims, scope
@@ -114,8 +114,13 @@ def build_statement(facts: IssueFacts) -> Statement:
         certified_at=rfc3339(facts.certified_at),
         not_after=rfc3339(facts.certified_at + timedelta(days=written.validity.days)),
     )
-    subject = Subject(name=f"{written.name}/model", digest=Digest(sha256=facts.model_sha256))
+    subject = Subject(name=subject_name(written.name), digest=Digest(sha256=facts.model_sha256))
     return Statement(type_=STATEMENT_TYPE, subject=(subject,), predicate_type=PREDICATE_TYPE, predicate=predicate)
+
+
+def subject_name(name: str) -> str:
+    """The subject's name in the certificate `name`; its digest is what counts."""
+    return f"{name}/model"
 
 
 def payload(statement: Statement) -> bytes:
@@ -125,7 +130,7 @@ def payload(statement: Statement) -> bytes:
 
 def rfc3339(moment: datetime) -> str:
     """UTC to the second, with a Z."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _specification(loaded: LoadedSpecification) -> SpecificationPart:
@@ -181,7 +186,7 @@ def _evaluation(facts: IssueFacts, valid: bool) -> EvaluationPart:
 
 
 def certification_parameters(wanted: Certification) -> dict[str, object]:
-    """The registered parameters of the certified half, as they stand in the certificate."""
+    """The registered parameters of the certified half and the method's own gamma, as they stand in the certificate."""
     return {
         "sigma": decimal(wanted.sigma),
         "unit": wanted.unit,
@@ -189,6 +194,7 @@ def certification_parameters(wanted: Certification) -> dict[str, object]:
         "n": wanted.n,
         "alpha": decimal(wanted.alpha),
         "radii": tuple(map(decimal, wanted.radii)),
+        "simultaneous_gamma": decimal(GAMMA),
     }
 
 
@@ -197,7 +203,6 @@ def _certification(facts: IssueFacts, written: Specification) -> CertificationPa
         method="randomized-smoothing-fixed-n",
         source=SMOOTHING_SOURCE,
         threat="l2",
-        simultaneous_gamma=decimal(GAMMA),
         noise=NOISE,
         key0=str(facts.key0),
         precision="float32",

@@ -7,7 +7,7 @@ accuracy, abstention and radii count rows of the certification table (docs/certi
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from robustcert.certificate.schema import (
@@ -18,14 +18,15 @@ from robustcert.certificate.schema import (
     UnderAttackPart,
 )
 from robustcert.errors import DataError, expected
+from robustcert.evaluation.curve import CLEAN, curve_of
 from robustcert.evaluation.statistics import Rate, paired_difference_interval, rate, round_down, round_up
 from robustcert.smoothing import certified_accuracy as certified
 from robustcert.specification import Certification, Criterion, Specification
 from robustcert.specification_file import decimal
+from robustcert.threat_model import ThreatModel
 
 Row = Mapping[str, Any]
 
-CLEAN = "clean"
 EMPIRICAL_METRICS = ("clean_accuracy", "accuracy_under_attack")
 
 
@@ -34,14 +35,10 @@ def results(
 ) -> ResultsPart:
     """All results of the two evidence tables; DataError where a table lacks rows that the specification asks for."""
     clean = _clean_outcomes(evaluation_rows)
-    broken = _broken_samples(evaluation_rows)
     wanted = specification.certification
     return ResultsPart(
         clean_accuracy=rate_part(rate(sum(clean.values()), len(clean))),
-        accuracy_under_attack=tuple(
-            _under_attack(specification, threat, epsilon, clean, samples)
-            for (threat, epsilon), samples in broken.items()
-        ),
+        accuracy_under_attack=tuple(_under_attacks(specification, evaluation_rows, clean)),
         certified_accuracy=tuple(_certified(certification_rows, radius, wanted) for radius in wanted.radii),
         smoothed_accuracy=rate_part(certified.smoothed_accuracy(certification_rows)),
         abstention_rate=rate_part(certified.abstention_rate(certification_rows)),
@@ -74,8 +71,20 @@ def _clean_outcomes(rows: Iterable[Row]) -> dict[int, bool]:
     return clean
 
 
+def _under_attacks(
+    specification: Specification, rows: Iterable[Row], clean: Mapping[int, bool]
+) -> Iterator[UnderAttackPart]:
+    """One part for each threat and epsilon of the specification, in its order."""
+    broken = _broken_samples(rows)
+    for threat in specification.threat_models:
+        for strength in curve_of(threat, specification.evaluation.curve):
+            if (threat.name, strength.text) not in broken:
+                raise _no_rows(threat.name, strength.text)
+            yield _under_attack(threat, strength.text, clean, broken[threat.name, strength.text])
+
+
 def _broken_samples(rows: Iterable[Row]) -> dict[tuple[str, str], set[int]]:
-    """(threat, epsilon) -> samples on which at least one attack reached its goal, in the table's order."""
+    """(threat, epsilon) -> samples on which at least one attack reached its goal."""
     broken: dict[tuple[str, str], set[int]] = defaultdict(set)
     for row in rows:
         if row["attack"] != CLEAN:
@@ -91,18 +100,16 @@ def _reached(row: Row) -> bool:
     return bool(row["adversarial"] == row["target"])
 
 
-def _under_attack(
-    specification: Specification, threat: str, epsilon: str, clean: Mapping[int, bool], broken: set[int]
-) -> UnderAttackPart:
+def _under_attack(threat: ThreatModel, epsilon: str, clean: Mapping[int, bool], broken: set[int]) -> UnderAttackPart:
     """Accuracy under the union of attacks on the ids of the clean pass; what is wrong when clean stays wrong."""
     n, right = len(clean), {sample for sample, correct in clean.items() if correct}
     kept = len(right - broken)
     lost = len(right) - kept
     low, high = paired_difference_interval(lost, 0, n)
     return UnderAttackPart(
-        threat_model=threat,
+        threat_model=threat.name,
         epsilon=epsilon,
-        unit=specification.threat(threat).unit,
+        unit=threat.unit,
         accuracy=rate_part(rate(kept, n)),
         attack_success=rate_part(rate(lost, len(right))) if right else None,
         accuracy_loss=round_up(lost / n),
@@ -146,12 +153,21 @@ def _measured(criterion: Criterion, specification: Specification, found: Results
     if criterion.metric == "abstention_rate":
         return found.abstention_rate
     if criterion.metric == "certified_accuracy":
-        return next(part.accuracy for part in found.certified_accuracy if float(part.radius) == criterion.radius)
-    epsilon = specification.threat(str(criterion.threat_model)).epsilon
+        return _certified_at(criterion.radius, found)
+    threat = specification.threat(str(criterion.threat_model))
     for part in found.accuracy_under_attack:
-        if part.threat_model == criterion.threat_model and float(part.epsilon) == epsilon:
+        if part.threat_model == threat.name and float(part.epsilon) == threat.epsilon:
             return part.accuracy
-    remedy = "run the evaluation again"
-    raise DataError(
-        expected(f"rows of threat {criterion.threat_model} at epsilon {epsilon}", got="none", remedy=remedy)
-    )
+    raise _no_rows(threat.name, decimal(threat.epsilon))
+
+
+def _certified_at(radius: float | None, found: ResultsPart) -> RatePart:
+    for part in found.certified_accuracy:
+        if float(part.radius) == radius:
+            return part.accuracy
+    raise DataError(expected(f"certified accuracy at radius {radius}", got="none", remedy="add it to the radii"))
+
+
+def _no_rows(threat: str, epsilon: str) -> DataError:
+    what = f"evaluation rows of threat {threat} at epsilon {epsilon}"
+    return DataError(expected(what, got="none", remedy="run the evaluation again"))

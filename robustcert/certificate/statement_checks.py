@@ -7,17 +7,22 @@ from datetime import UTC, datetime, timedelta
 import robustcert
 from robustcert.certificate.case import Case, Finding, established, not_established, require
 from robustcert.certificate.claims import LIMITS, claims, scope
-from robustcert.certificate.issue import certification_parameters, threat_part
+from robustcert.certificate.issue import certification_parameters, subject_name, threat_part
 from robustcert.certificate.results import judge
 from robustcert.certificate.smoothing_key import smoothing_key
+from robustcert.errors import VerificationError
+from robustcert.evaluation.curve import curve_of
+from robustcert.evaluation.suites import load_suite, suite_names
 
 CLOCK_SKEW = timedelta(minutes=5)
 
 
 def subject(case: Case) -> Finding:
     """The subject is the model that the predicate describes."""
-    named, described = case.statement.subject[0].digest.sha256, case.predicate.model.sha256
+    part, described = case.statement.subject[0], case.predicate.model.sha256
+    named = part.digest.sha256
     require(named == described, f"subject: digest {named} is not that of the described model {described}")
+    require(part.name == subject_name(case.predicate.name), f"subject: {part.name} is not named after the certificate")
     return established("subject", f"the certificate is about the model file with SHA-256 {named}")
 
 
@@ -28,6 +33,17 @@ def registered_text(case: Case) -> Finding:
     same = loaded.canonical_sha256 == part.canonical_sha256
     require(same, "specification: its canonical form has another SHA-256 than was registered")
     return established("registered specification", f"canonical SHA-256 {part.canonical_sha256}")
+
+
+def registered_description(case: Case) -> Finding:
+    """Name, claim, intended use and owner are those of the specification."""
+    written, predicate = case.specification, case.predicate
+    owner = {"name": written.owner.name, "contact": written.owner.contact}
+    require(predicate.name == written.name, f"name: {predicate.name}, the specification says {written.name}")
+    require(predicate.narrative == written.claim, "narrative: it is not the claim of the specification")
+    require(predicate.intended_use == written.intended_use, "intended use: it is not that of the specification")
+    require(predicate.owner == owner, "owner: another one than the specification names")
+    return established("description", "name, claim, intended use and owner are those of the specification")
 
 
 def registered_terms(case: Case) -> Finding:
@@ -44,6 +60,34 @@ def registered_terms(case: Case) -> Finding:
     return established("registered terms", "threats, smoothing, suite and validity are those of the specification")
 
 
+def registered_attacks(case: Case) -> Finding:
+    """The attacks are those of the registered suite, with its parameters."""
+    part = case.predicate.evaluation
+    if part.suite not in suite_names():
+        return not_established("attacks", f"suite {part.suite} is unknown to this version; read its attacks yourself")
+    suite = load_suite(part.suite)
+    require(part.suite_sha256 == suite.sha256, f"attacks: suite {part.suite} has SHA-256 {suite.sha256}")
+    found = [(attack.id, attack.parameters) for attack in part.attacks]
+    wanted = [(attack.id, attack.parameters) for attack in suite.attacks]
+    require(found == wanted, f"attacks: they are not those of suite {part.suite}")
+    return established("attacks", f"the {len(wanted)} of suite {part.suite}, with their parameters")
+
+
+def registered_results(case: Case) -> Finding:
+    """There is a result for every registered threat, epsilon and radius, and for no other."""
+    written, found = case.specification, case.predicate.results
+    wanted = [
+        (threat.name, strength.text, threat.unit)
+        for threat in written.threat_models
+        for strength in curve_of(threat, written.evaluation.curve)
+    ]
+    attacked = [(part.threat_model, part.epsilon, part.unit) for part in found.accuracy_under_attack]
+    require(attacked == wanted, "results: accuracy_under_attack is not of the registered threats and epsilons")
+    radii = tuple(part.radius for part in found.certified_accuracy)
+    require(radii == case.predicate.certification.radii, "results: certified_accuracy is not of the registered radii")
+    return established("registered results", f"{len(wanted)} under attack, {len(radii)} certified")
+
+
 def validity_period(case: Case) -> Finding:
     """The certificate is in force at the time of verification."""
     begin, end = _moment(case.predicate.certified_at), _moment(case.predicate.not_after)
@@ -57,6 +101,7 @@ def validity_period(case: Case) -> Finding:
 def verdicts(case: Case) -> Finding:
     """Criteria and verdict follow from the results, and the evaluation's validity from its checks."""
     evaluation = case.predicate.evaluation
+    require(bool(evaluation.validity), "evaluation: it names none of its own checks")
     require(
         evaluation.valid == all(check.passed for check in evaluation.validity),
         "evaluation: 'valid' contradicts its checks",
@@ -115,4 +160,7 @@ def beyond(case: Case) -> Finding:
 
 
 def _moment(text: str) -> datetime:
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise VerificationError(f"validity: {text} is no time") from error

@@ -30,7 +30,10 @@ MAX_BYTES = 10 << 20
 CHECKS: tuple[Callable[[Case], Finding], ...] = (
     statement_checks.subject,
     statement_checks.registered_text,
+    statement_checks.registered_description,
     statement_checks.registered_terms,
+    statement_checks.registered_attacks,
+    statement_checks.registered_results,
     statement_checks.validity_period,
     statement_checks.verdicts,
     statement_checks.accepted,
@@ -41,6 +44,7 @@ CHECKS: tuple[Callable[[Case], Finding], ...] = (
     file_checks.data_file,
     file_checks.certification_evidence,
     file_checks.evaluation_evidence,
+    file_checks.planned_attacks,
     file_checks.evidence_about_data,
     file_checks.recomputed_results,
     adversarial_checks.adversarials_file,

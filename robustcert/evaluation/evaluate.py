@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from robustcert.attacks.fixed_batches import canonical_execution
 from robustcert.data.dataset import Dataset
 from robustcert.evaluation.adversarials import Adversarials
 from robustcert.evaluation.attack_run import AttackRun, Budget, Row, attack_samples, clean_rows
@@ -19,6 +18,7 @@ from robustcert.evaluation.curve import Strength, curve_of
 from robustcert.evaluation.sanity import changed_at_zero, not_finite, rows_that_sum_to_one, whole_range, zero_gradients
 from robustcert.evaluation.suites import AttackConfig, Suite, allowed_attacks, load_suite
 from robustcert.evaluation.validity import Facts, ValidityCheck, validity_of
+from robustcert.models.canonical_execution import canonical_execution
 from robustcert.models.model import LoadedModel
 from robustcert.specification import Specification
 from robustcert.threat_model import ThreatModel

@@ -60,7 +60,7 @@ def _scale(criterion: CriterionPart, rate: RatePart | None) -> Axis:
     shown = [float(criterion.threshold), *(() if rate is None else (float(rate.lower), float(rate.upper)))]
     middle, half = (min(shown) + max(shown)) / 2, max(SMALLEST_RANGE / 2, (max(shown) - min(shown)) / 2 + MARGIN)
     low = min(max(0.0, middle - half), 1 - 2 * half) if half < 0.5 else 0.0
-    return axis(low, min(1.0, low + 2 * half), at_most=4, label="share")
+    return axis(low, min(1.0, low + 2 * half), at_most=5, label="share")
 
 
 def _ticks(scale: Axis) -> Markup:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robustcert.certificate.schema import Predicate, SplitPart
+from robustcert.certificate.schema import DataPart, Predicate, SplitPart
 from robustcert.data.dataset import Dataset
 from robustcert.data.splits import SPLITS
 from robustcert.report.wording import flat, shortened
@@ -56,7 +56,7 @@ def data_sheet(predicate: Predicate, dataset: Dataset) -> DataSheet:
     data = predicate.data
     return DataSheet(
         lines=tuple(_lines(predicate)),
-        splits=tuple(SplitRows(name=split, rows=part.rows) for split, part in _splits(predicate)),
+        splits=tuple(SplitRows(name=split, rows=part.rows) for split, part in splits_in_order(predicate.data)),
         classes=tuple(_class(predicate, dataset, label) for label in range(min(len(data.classes), MOST_CLASSES))),
         left_out=max(0, len(data.classes) - MOST_CLASSES),
         warnings=tuple(shortened(warning) for warning in data.validation_warnings[:MOST_WARNINGS]),
@@ -64,23 +64,37 @@ def data_sheet(predicate: Predicate, dataset: Dataset) -> DataSheet:
     )
 
 
+def splits_in_order(data: DataPart) -> list[tuple[str, SplitPart]]:
+    """Train, validation, test; a certificate that was read back is sorted by name."""
+    return sorted(data.splits.items(), key=lambda entry: SPLITS.index(entry[0]))
+
+
 def _lines(predicate: Predicate) -> list[tuple[str, str]]:
     data = predicate.data
-    provenance = {PROVENANCE_WORDS.get(key, key): value for key, value in data.provenance.items()}
     return [
         ("Source", data.source),
-        *flat(provenance),
+        *(
+            line
+            for key, value in _in_order(data.provenance)
+            for line in flat(value, name=PROVENANCE_WORDS.get(key, key))
+        ),
         ("Shape of one sample", " x ".join(map(str, data.shape))),
         ("Classes", f"{len(data.classes)}: {shortened(', '.join(data.classes))}"),
         ("Whole transform chain", shortened("; ".join(data.transforms)) or "none"),
     ]
 
 
-def _splits(predicate: Predicate) -> list[tuple[str, SplitPart]]:
-    return sorted(predicate.data.splits.items(), key=lambda entry: SPLITS.index(entry[0]))
+def _in_order(provenance: dict[str, object]) -> list[tuple[str, object]]:
+    """The known fields first, in the order of PROVENANCE_WORDS; a certificate that was read back is sorted by name."""
+    known = list(PROVENANCE_WORDS)
+    return sorted(
+        provenance.items(), key=lambda entry: (known.index(entry[0]) if entry[0] in known else len(known), entry)
+    )
 
 
 def _class(predicate: Predicate, dataset: Dataset, label: int) -> ClassRows:
     of_class = dataset.split[dataset.y == label]
-    counts = tuple(int(np.count_nonzero(of_class == SPLITS.index(split))) for split, _ in _splits(predicate))
+    counts = tuple(
+        int(np.count_nonzero(of_class == SPLITS.index(split))) for split, _ in splits_in_order(predicate.data)
+    )
     return ClassRows(name=predicate.data.classes[label], counts=counts)

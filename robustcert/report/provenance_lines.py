@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from robustcert.certificate.schema import EvidencePart, Predicate
+from robustcert.report.data_sheet import splits_in_order
 from robustcert.report.wording import flat, plain, shortened
 
 Lines = list[tuple[str, str]]
@@ -43,7 +44,7 @@ def _digests(predicate: Predicate, certificate_sha256: str) -> Lines:
         ("Data source", data.source_sha256),
         ("Data set file", data.file_sha256),
         ("Data set, Merkle root", data.merkle_root),
-        *((f"Split {name}, Merkle root", split.merkle_root) for name, split in data.splits.items()),
+        *((f"Split {name}, Merkle root", split.merkle_root) for name, split in splits_in_order(data)),
         ("Data validation report", data.validation_report_sha256),
         *_evidence("Certification", predicate.certification.evidence),
         *_evidence("Evaluation", evaluation.evidence),

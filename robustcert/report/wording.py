@@ -180,13 +180,17 @@ def short_digest(digest: str) -> str:
 
 
 def flat(value: object, *, name: str = "") -> list[tuple[str, str]]:
-    """A JSON object as (path, text) lines; long texts are shortened and say so.
+    """A JSON object as (path, text) lines in the order of its keys; long texts are shortened and say so.
 
-    >>> flat({"a": {"b": [1, 2]}, "c": None})
+    >>> flat({"c": None, "a": {"b": [1, 2]}})
     [('a.b', '1, 2'), ('c', 'none')]
     """
     if isinstance(value, dict):
-        return [line for key, part in value.items() for line in flat(part, name=f"{name}.{key}" if name else str(key))]
+        return [
+            line
+            for key, part in sorted(value.items())
+            for line in flat(part, name=f"{name}.{key}" if name else str(key))
+        ]
     if isinstance(value, list | tuple) and any(isinstance(part, dict) for part in value):
         return [line for number, part in enumerate(value, 1) for line in flat(part, name=f"{name} {number}")]
     text = listed(value) if isinstance(value, list | tuple) else str("none" if value is None else value)

@@ -75,7 +75,7 @@ def _changed(
     predicate: Predicate, dataset: Dataset, rows: Sequence[Row], adversarials: Mapping[str, Adversarials]
 ) -> Iterator[WorstSample]:
     epsilons = {threat.name: float(threat.epsilon) for threat in predicate.threat_models}
-    found = [row for row in rows if row["perturbed"] and row["prediction"] == row["label"] != row["adversarial"]]
+    found = [row for row in rows if row["threat"] in epsilons and _is_changed(row)]
     for row in sorted(found, key=lambda row: (float(row["distance"]) / epsilons[row["threat"]], row["sample"])):
         x_adv = _perturbed(row, adversarials)
         if x_adv is not None:
@@ -86,6 +86,10 @@ def _changed(
                 x_adv=x_adv,
                 share_of_size=float(row["distance"]) / epsilons[row["threat"]],
             )
+
+
+def _is_changed(row: Row) -> bool:
+    return bool(row["perturbed"]) and row["prediction"] == row["label"] != row["adversarial"]
 
 
 def _perturbed(row: Row, adversarials: Mapping[str, Adversarials]) -> NDArray[np.float32] | None:

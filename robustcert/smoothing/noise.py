@@ -9,8 +9,8 @@ and sample on one grid make the classifier of grid points the one that the theor
 floating point, false certificates are possible (Voracek and Hein 2023). Only raw words of the generator are used, which
 numpy keeps stable.
 
-scipy's quantile function, not torch's, which is 1.25 times as fast: no torch here, and noise costs as much either way
-as the forward passes of a small network. Both give the same integers (tests/smoothing/test_noise.py).
+The quantile function is scipy's, so that nothing here needs torch; torch's is 1.25 times as fast, and gives the same
+integers (tests/smoothing/test_noise.py).
 """
 
 from __future__ import annotations

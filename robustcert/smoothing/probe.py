@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from robustcert.errors import ModelError, ValidityError, expected
+from robustcert.models.canonical_execution import canonical_execution
 from robustcert.smoothing.noise import Stream, standard_normals
 from robustcert.smoothing.votes import (
     BATCH,
     GridNoise,
-    canonical_execution,
     checked_logits,
     count_votes,
     noisy_inputs,
@@ -50,7 +50,7 @@ def probe(
     seen_B = _inputs_seen(module, x_int, noise=noise, sample_id=sample_id, n_classes=n_classes)
     _refuse_other_noise(seen_B, x_int, noise=noise, sample_id=sample_id, sigma=sigma, scale=scale)
     refuse_training_mode(module)
-    with canonical_execution():
+    with canonical_execution(), torch.inference_mode():
         x_B = torch.from_numpy(
             noisy_inputs(x_int, noise=noise, sample_id=sample_id, stream=Stream.SELECTION, first_draw=0, draws=BATCH)
         )

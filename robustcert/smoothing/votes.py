@@ -10,8 +10,6 @@ a failure of the candidate. Noisy inputs are never clipped; whatever the model d
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from robustcert.errors import InputError, ModelError, ValidityError, expected
+from robustcert.models.canonical_execution import canonical_execution
 from robustcert.smoothing.noise import Stream, integer_noise
 
 BATCH = 256
@@ -75,7 +74,7 @@ def count_votes(
     """
     refuse_training_mode(module)
     tally = np.zeros(n_classes + 1, dtype=np.int64)
-    with canonical_execution():
+    with canonical_execution(), torch.inference_mode():
         for first in range(0, draws, BATCH):
             size = min(BATCH, draws - first)
             x_B = noisy_inputs(x_int, noise=noise, sample_id=sample_id, stream=stream, first_draw=first, draws=size)
@@ -106,21 +105,6 @@ def noisy_inputs(
         )
         x_BD[start : start + size] = (x_D + noise_ND) * unit_D
     return x_BD.reshape(BATCH, *x_int.shape)
-
-
-@contextmanager
-def canonical_execution() -> Iterator[None]:
-    """One thread, float32 as it is written, deterministic algorithms, no gradients; everything is put back after."""
-    with ExitStack() as restore:
-        restore.callback(torch.set_num_threads, torch.get_num_threads())
-        restore.callback(torch.set_float32_matmul_precision, torch.get_float32_matmul_precision())
-        restore.callback(torch.set_deterministic_debug_mode, torch.get_deterministic_debug_mode())
-        torch.set_num_threads(1)
-        torch.set_float32_matmul_precision("highest")
-        torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms would import the compiler: 1.3 s
-        restore.enter_context(torch.autocast("cpu", enabled=False))
-        restore.enter_context(torch.inference_mode())
-        yield
 
 
 def refuse_training_mode(module: nn.Module) -> None:

@@ -18,10 +18,10 @@ from torch import Tensor
 
 from robustcert import __version__
 from robustcert.attacks.ball import Ball, Region
-from robustcert.attacks.fixed_batches import canonical_execution
 from robustcert.data.dataset import Dataset
 from robustcert.errors import SpecificationError, expected
 from robustcert.models.architectures import parameters_of
+from robustcert.models.canonical_execution import canonical_execution
 from robustcert.models.card import ModelCard, Preprocessing, preprocessing_of
 from robustcert.models.model import Classifier, build_classifier, frozen
 from robustcert.specification import Specification, Training

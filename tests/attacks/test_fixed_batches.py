@@ -5,11 +5,11 @@ from torch import nn
 
 from robustcert.attacks.fixed_batches import (
     FIXED_ROWS,
-    canonical_execution,
     in_fixed_batches,
     logits_of,
     predictions_of,
 )
+from robustcert.models.canonical_execution import canonical_execution
 
 
 def network() -> nn.Module:
@@ -46,11 +46,3 @@ def test_every_call_has_the_same_number_of_rows() -> None:
 
 def test_no_rows_give_no_rows() -> None:
     assert logits_of(network(), torch.zeros(0, 1, 8, 8)).shape == (0, 10)
-
-
-def test_canonical_execution_puts_back_what_it_found() -> None:
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    with canonical_execution():
-        assert torch.get_num_threads() == 1
-        assert torch.are_deterministic_algorithms_enabled()
-    assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before

@@ -10,8 +10,8 @@ from torch.nn import functional as F
 from robustcert.attacks.attack import AttackResult
 from robustcert.attacks.ball import Ball
 from robustcert.attacks.fgsm import fgsm
-from robustcert.attacks.fixed_batches import canonical_execution
 from robustcert.attacks.pgd import pgd
+from robustcert.models.canonical_execution import canonical_execution
 
 DUAL = {"linf": 1, "l2": 2}
 

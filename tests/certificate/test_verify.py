@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import random
 import shutil
 import subprocess
@@ -11,47 +9,20 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from robustcert.certificate.bundle import BundleFiles
-from robustcert.certificate.envelope import sign
-from robustcert.certificate.keys import load_signing_key, new_key
-from robustcert.certificate.verify import Verification, verify
+from robustcert.certificate.keys import new_key
+from robustcert.certificate.verify import verify
 from robustcert.errors import InputError
-from robustcert.provenance.digests import canonical_json
+from tests.certificate.tampering import Document, in_force, reason, replaced, resigned, verified
 from tests.chain import Chain
 
 FUZZ_SEED = 20261121
 FUZZ_CHANGES = 2500
-Document = dict[str, Any]
-
-
-def in_force(chain: Chain) -> datetime:
-    moment = datetime.strptime(chain.predicate.certified_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    return moment + timedelta(hours=1)
-
-
-def verified(chain: Chain, files: BundleFiles | None = None, *, at: datetime | None = None) -> Verification:
-    return verify(files or chain.files, key=chain.key, now=at or in_force(chain))
-
-
-def reason(found: Verification) -> str:
-    assert found.refused is not None, [finding.message for finding in found.findings]
-    return found.refused.message
-
-
-def resigned(chain: Chain, tmp_path: Path, change: Callable[[Document], None]) -> BundleFiles:
-    """The bundle with a certificate whose predicate was changed and signed again by the issuer's own key."""
-    envelope = json.loads(chain.files.certificate.read_bytes())
-    statement = json.loads(base64.b64decode(envelope["payload"]))
-    change(statement)
-    path = tmp_path / "certificate.json"
-    path.write_bytes(sign(canonical_json(statement), load_signing_key(chain.signing_key, passphrase=None)))
-    return chain.with_files(certificate=path)
 
 
 def flipped(path: Path, target: Path, *, at: float = 0.5) -> Path:
@@ -167,43 +138,33 @@ def test_a_removed_evidence_row_is_refused_by_digest_and_by_count(chain: Chain, 
     assert "rows, certified are" in reason(found)
 
 
-def _replace(part: str, key: str, value: object) -> Callable[[Document], None]:
-    def change(statement: Document) -> None:
-        target = statement["predicate"]
-        for step in part.split(".") if part else []:
-            target = target[int(step)] if step.isdecimal() else target[step]
-        target[key] = value
-
-    return change
-
-
 @pytest.mark.parametrize(
-    ("part", "key", "value", "message"),
+    ("path", "value", "message"),
     [
-        ("results.cleanAccuracy", "count", 0, "results: clean_accuracy"),
-        ("results.cleanAccuracy", "lower", "0.999000", "criteria"),
-        ("results.certifiedAccuracy.1.accuracy", "upper", "0.000001", "results: certified_accuracy"),
-        ("results", "averageCertifiedRadius", "9.000000", "results: average_certified_radius"),
-        ("criteria.0", "threshold", "0.01", "criteria"),
-        ("", "verdict", "rejected", "verdict"),
-        ("certification", "sigma", "0.5", "certification: sigma is 0.5"),
-        ("certification", "alpha", "0.1", "certification: alpha is 0.1"),
-        ("certification", "key0", "7", "noise"),
-        ("threatModels.0", "epsilon", "0.5", "threat models"),
-        ("evaluation", "suite", "quick@9", "another suite"),
-        ("evaluation", "valid", False, "contradicts"),
-        ("", "notAfter", "2099-01-01T00:00:00Z", "validity"),
-        ("", "claims", ["Proof against everything."], "claims"),
-        ("", "limits", [], "limits"),
-        ("model", "sha256", "0" * 64, "subject"),
-        ("specification", "sha256", "0" * 64, "specification: the text"),
-        ("specification", "canonicalSha256", "0" * 64, "canonical form"),
+        ("results.cleanAccuracy.count", 0, "results: clean_accuracy"),
+        ("results.cleanAccuracy.lower", "0.999000", "criteria"),
+        ("results.certifiedAccuracy.1.accuracy.upper", "0.000001", "results: certified_accuracy"),
+        ("results.averageCertifiedRadius", "9.000000", "results: average_certified_radius"),
+        ("criteria.0.threshold", "0.01", "criteria"),
+        ("verdict", "rejected", "verdict"),
+        ("certification.sigma", "0.5", "certification: sigma is 0.5"),
+        ("certification.alpha", "0.1", "certification: alpha is 0.1"),
+        ("certification.key0", "7", "noise"),
+        ("threatModels.0.epsilon", "0.5", "threat models"),
+        ("evaluation.suite", "quick@9", "another suite"),
+        ("evaluation.valid", False, "contradicts"),
+        ("notAfter", "2099-01-01T00:00:00Z", "validity"),
+        ("claims", ["Proof against everything."], "claims"),
+        ("limits", [], "limits"),
+        ("model.sha256", "0" * 64, "subject"),
+        ("specification.sha256", "0" * 64, "specification: the text"),
+        ("specification.canonicalSha256", "0" * 64, "canonical form"),
     ],
 )
 def test_an_issuer_who_signs_what_does_not_follow_is_refused(
-    chain: Chain, tmp_path: Path, part: str, key: str, value: object, message: str
+    chain: Chain, tmp_path: Path, path: str, value: object, message: str
 ) -> None:
-    assert message in reason(verified(chain, resigned(chain, tmp_path, _replace(part, key, value))))
+    assert message in reason(verified(chain, resigned(chain, tmp_path, replaced(path, value))))
 
 
 def test_an_unknown_predicate_version_is_refused_and_an_unknown_field_is_ignored(chain: Chain, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from robustcert.data.dataset import Dataset
 from robustcert.errors import SpecificationError
 from robustcert.evaluation.evaluate import EvaluationResult, evaluate
+from robustcert.evaluation.suites import NEEDS
 from robustcert.models.model import LoadedModel
 from robustcert.specification import Specification
 from robustcert.threat_model import ThreatModel
@@ -96,6 +97,21 @@ def test_access_below_every_attack_is_refused(
 ) -> None:
     with pytest.raises(SpecificationError, match="an attack in suite quick@1 that works with access 'labels'"):
         evaluate(make_model(WEIGHTS), make_dataset(X, Y), make_specification(make_threat(access="labels")))
+
+
+def test_an_attack_beyond_the_declared_access_is_left_out_and_named(
+    make_dataset: Callable[..., Dataset],
+    make_model: Callable[..., LoadedModel],
+    make_threat: Callable[..., ThreatModel],
+    make_specification: Callable[..., Specification],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(NEEDS, "fgsm", "labels")
+    result = evaluate(make_model(WEIGHTS), make_dataset(X, Y), make_specification(make_threat(access="scores")))
+    assert {str(row["attack"]).partition("@")[0] for row in result.rows} == {"clean", "fgsm"}
+    assert len(result.refused) == 1
+    assert result.refused[0].startswith("linf: pgd@1-")
+    assert result.refused[0].endswith(" needs access gradients, the threat declares scores")
 
 
 def test_progress_names_attack_epsilon_and_unit(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from robustcert.certificate.claims import LIMITS, claims, scope
-from robustcert.certificate.results import decimal, judge, results
+from robustcert.certificate.results import judge, results
 from robustcert.certificate.schema import (
     AttackPart,
     CertificationPart,
@@ -38,7 +38,7 @@ from robustcert.evaluation.suites import load_suite
 from robustcert.provenance.digests import sha256_bytes
 from robustcert.report.report import render_report
 from robustcert.specification import Specification
-from robustcert.specification_file import LoadedSpecification, parse_specification
+from robustcert.specification_file import LoadedSpecification, decimal, parse_specification
 from robustcert.specification_template import template
 from robustcert.threat_model import ThreatModel
 from tests.report.sample_rows import Budget, Row, attack_rows, ridge_classifier, smoothing_rows

@@ -17,7 +17,7 @@ from robustcert.errors import InputError, StepError
 from robustcert.smoothing.certified_accuracy import abstention_rate
 from robustcert.smoothing.workers import each_in_workers
 
-LONG_SECONDS = 600
+LONG_SECONDS = 60
 
 SCRIPT = """
 import socket, sys

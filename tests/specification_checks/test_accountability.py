@@ -61,3 +61,9 @@ def test_a_rationale_for_nothing_is_refused_with_the_nearest_path() -> None:
     ]
     good = {"threatModels[0].epsilon": "a", "certification": "b", "data.splits.test": "c", "model.width": "d"}
     assert said(check, rationale=good) == []
+
+
+def test_of_an_unknown_source_nothing_is_asked() -> None:
+    """References name the source; nobody is asked to approve data that do not exist."""
+    for check in (accountability.personal_data_are_declared, accountability.approvals_are_named):
+        assert said(check, data__source="builtin:digit", **HIGH_STAKES) == []

@@ -176,7 +176,7 @@ def test_a_loss_that_is_not_finite_stops_with_a_remedy(
 
 def test_nothing_to_train_is_refused(few_digits: Dataset, make_specification: Callable[..., Specification]) -> None:
     own = make_specification(model={"onnx": "model.onnx"})
-    with pytest.raises(SpecificationError, match="a 'model.architecture' to train, got your own model"):
+    with pytest.raises(SpecificationError, match=r"a 'model\.architecture' to train, got your own model"):
         train(own, few_digits, seed=1)
     with pytest.raises(SpecificationError, match="expected 'training', got none; add it, or import your own weights"):
         train(own.model_copy(update={"training": None}), few_digits, seed=1)

@@ -1,0 +1,124 @@
+"""What a dishonest issuer can do: change a statement or an evidence table, and sign again with the right key."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow.parquet as pq
+
+from robustcert.certificate.bundle import BundleFiles
+from robustcert.certificate.case import Case, Finding
+from robustcert.certificate.claims import claims
+from robustcert.certificate.envelope import sign
+from robustcert.certificate.evidence import CERTIFICATION_SCHEMA, EVALUATION_SCHEMA, evidence_root, write_rows
+from robustcert.certificate.keys import load_signing_key
+from robustcert.certificate.results import judge, results
+from robustcert.certificate.schema import Statement
+from robustcert.certificate.verify import Verification, verify
+from robustcert.provenance.digests import canonical_json
+from robustcert.specification_file import recorded_specification
+from tests.chain import Chain
+
+Document = dict[str, Any]
+Rows = list[Document]
+Table = Literal["certification", "evaluation"]
+
+SCHEMAS = {"certification": CERTIFICATION_SCHEMA, "evaluation": EVALUATION_SCHEMA}
+
+
+def in_force(chain: Chain) -> datetime:
+    """A moment at which the chain's certificate is in force."""
+    moment = datetime.strptime(chain.predicate.certified_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    return moment + timedelta(hours=1)
+
+
+def verified(
+    chain: Chain,
+    files: BundleFiles | None = None,
+    *,
+    at: datetime | None = None,
+    more: tuple[Callable[[Case], Finding], ...] = (),
+) -> Verification:
+    return verify(files or chain.files, key=chain.key, now=at or in_force(chain), more=more)
+
+
+def reason(found: Verification) -> str:
+    """Why a certificate was refused; fails where it was not."""
+    assert found.refused is not None, [finding.message for finding in found.findings]
+    return found.refused.message
+
+
+def statement_of(chain: Chain) -> Document:
+    """The signed statement as plain JSON, a fresh copy each time."""
+    statement: Document = json.loads(base64.b64decode(json.loads(chain.files.certificate.read_bytes())["payload"]))
+    return statement
+
+
+def case_of(chain: Chain, change: Callable[[Document], None] | None = None, *, at: datetime | None = None) -> Case:
+    """The chain's statement, or a changed one, as single checks get it: after the signature held."""
+    statement = statement_of(chain)
+    if change is not None:
+        change(statement)
+    authentic = Statement.model_validate_json(canonical_json(statement))
+    return Case(statement=authentic, files=chain.files, now=at or in_force(chain))
+
+
+def resigned(chain: Chain, folder: Path, change: Callable[[Document], None]) -> BundleFiles:
+    """The bundle with a statement that was changed and signed again by the issuer's own key."""
+    statement = statement_of(chain)
+    change(statement)
+    path = folder / "certificate.json"
+    path.write_bytes(sign(canonical_json(statement), load_signing_key(chain.signing_key, passphrase=None)))
+    return chain.with_files(certificate=path)
+
+
+def replaced(path: str, value: object) -> Callable[[Document], None]:
+    """A change that sets one place of the predicate, such as `results.certifiedAccuracy.0.radius`."""
+
+    def change(statement: Document) -> None:
+        *parts, last = path.split(".")
+        target: Any = statement["predicate"]
+        for part in parts:
+            target = target[int(part)] if part.isdecimal() else target[part]
+        target[int(last) if last.isdecimal() else last] = value
+
+    return change
+
+
+def rows_of(chain: Chain, table: Table) -> Rows:
+    """The rows of an evidence table, read by pyarrow alone."""
+    rows: Rows = pq.read_table(getattr(chain.files, table)).to_pylist()
+    return rows
+
+
+def with_rows(chain: Chain, folder: Path, table: Table, change: Callable[[Rows], Rows]) -> BundleFiles:
+    """The bundle with a changed table, and everything that follows from it signed again: only the world is wrong."""
+    rows, path = change(rows_of(chain, table)), folder / f"{table}.parquet"
+    write_rows(rows, path, schema=SCHEMAS[table])
+    files = resigned(chain, folder, lambda statement: _follow(chain, statement["predicate"], path, table, rows))
+    return BundleFiles(**{**vars(files), table: path})
+
+
+def _follow(chain: Chain, predicate: Document, path: Path, table: Table, rows: Rows) -> None:
+    count, root = evidence_root(rows)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    predicate[table]["evidence"] = {"sha256": digest, "rows": count, "merkleRoot": root}
+    tables = {name: rows if name == table else rows_of(chain, name) for name in ("certification", "evaluation")}
+    written = recorded_specification(predicate["specification"]["text"]).specification
+    found = results(written, evaluation_rows=tables["evaluation"], certification_rows=tables["certification"])
+    judged = judge(written, found, valid=True)
+    sentences = claims(
+        written, found, model_sha256=predicate["model"]["sha256"], data_root=predicate["data"]["merkleRoot"]
+    )
+    predicate |= {
+        "results": found.model_dump(mode="json", by_alias=True),
+        "criteria": [part.model_dump(mode="json", by_alias=True) for part in judged],
+        "verdict": "accepted" if all(part.met for part in judged) else "rejected",
+        "claims": list(sentences),
+    }
