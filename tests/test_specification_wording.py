@@ -11,7 +11,7 @@ from robustcert.specification_template import template
     [
         ("epsilon: 0.1", "epsilonn: 0.1", "threatModels[0].epsilonn: unknown key 'epsilonn'; did you mean 'epsilon'?"),
         (
-            "threshold: 0.93",
+            "threshold: 0.95",
             "threshold: 95",
             "acceptance[0].threshold: expected a number from 0 to 1, got 95; write 0.95 for 95 %",
         ),
@@ -37,9 +37,9 @@ from robustcert.specification_template import template
          "put it in quotes: '5'"),
         ("name: Demonstration", "name: true", "owner.name: expected text of 1 to 4000 characters, got true; "
          "put it in quotes: 'true'"),
-        ("hidden: [64, 64]", "hidden: 64",
+        ("hidden: [256, 128]", "hidden: 64",
          "model.hidden: expected a list of 1 to 32, got 64; write it as a list: [64]"),
-        ("hidden: [64, 64]", "hidden: [64, 0]", "model.hidden[1]: expected a whole number above 0 and at most 8192, "
+        ("hidden: [256, 128]", "hidden: [64, 0]", "model.hidden[1]: expected a whole number above 0 and at most 8192, "
          "got 0; correct it"),
         ("bounds: contract", "bounds: [0, a]", "threatModels[0].bounds[1]: expected a number, got 'a'; correct it"),
         ("bounds: contract", "bounds: data", "threatModels[0].bounds: expected 'contract' or a list of 2, got 'data'; "
