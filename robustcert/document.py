@@ -25,7 +25,12 @@ class WrittenPart(BaseModel):
     """Part of a document that a person writes: frozen, strict, unknown keys refused."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, alias_generator=to_camel, validate_by_name=False,
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        alias_generator=to_camel,
+        validate_by_name=False,
         validate_by_alias=True,
     )
 
@@ -34,6 +39,11 @@ class IssuedPart(BaseModel):
     """Part of a document that robustcert writes: frozen, strict, unknown keys ignored."""
 
     model_config = ConfigDict(
-        frozen=True, extra="ignore", strict=True, allow_inf_nan=False, alias_generator=to_camel, validate_by_name=True,
+        frozen=True,
+        extra="ignore",
+        strict=True,
+        allow_inf_nan=False,
+        alias_generator=to_camel,
+        validate_by_name=True,
         validate_by_alias=True,
     )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from robustcert.certificate.schema import CertifiedPart, ResultsPart, UnderAttackPart
 from robustcert.specification import Specification
+from robustcert.specification_file import decimal
+from robustcert.threat_model import ThreatModel
 
 UNIT_WORDS = {
     "input": "units of the model's input",
@@ -40,26 +42,31 @@ def claims(specification: Specification, found: ResultsPart, *, model_sha256: st
 
 def scope(specification: Specification) -> str:
     """One sentence that says what the certificate covers."""
-    threats = "; ".join(
-        f"{threat.norm} up to {threat.epsilon:g} {UNIT_WORDS[threat.unit]} ({threat.goal}, access to {threat.access})"
-        for threat in specification.threat_models
-    )
+    threats = "; ".join(map(_threat_words, specification.threat_models))
     smoothing = specification.certification
     return (
-        f"Covers perturbations of the raw model input before any preprocessing, within the data contract's range: "
-        f"attacked empirically: {threats}; certified: l2, measured in {UNIT_WORDS[smoothing.unit]}, for the classifier "
-        f"smoothed with sigma {smoothing.sigma:g}, inputs rounded to the grid that the data set card declares."
+        f"Covers perturbations of the raw model input before any preprocessing; attacked empirically: {threats}; "
+        f"certified: l2, measured in {UNIT_WORDS[smoothing.unit]}, for the classifier smoothed with sigma "
+        f"{decimal(smoothing.sigma)}, inputs rounded to the grid that the data set card declares."
+    )
+
+
+def _threat_words(threat: ThreatModel) -> str:
+    bounds = "the data contract's range" if threat.bounds == "contract" else " to ".join(map(decimal, threat.bounds))
+    return (
+        f"{threat.norm} up to {decimal(threat.epsilon)} {UNIT_WORDS[threat.unit]} within {bounds} "
+        f"({threat.goal}, access to {threat.access})"
     )
 
 
 def _certified_sentence(specification: Specification, part: CertifiedPart, about: str) -> str:
     rate, wanted = part.accuracy, specification.certification
     return (
-        f"Of {rate.of} samples, {about}, smoothed with sigma {wanted.sigma:g} (n {wanted.n}, alpha {wanted.alpha:g}), "
-        f"was certified correct on {rate.count} ({rate.estimate}; population at least {rate.lower} at confidence "
-        f"{rate.confidence}) against every l2 perturbation of radius {part.radius} in {UNIT_WORDS[wanted.unit]}; at "
-        f"least {part.simultaneous_count} of these certificates hold simultaneously with confidence 0.999; abstentions "
-        f"count as not certified."
+        f"Of {rate.of} samples, {about}, smoothed with sigma {decimal(wanted.sigma)} (n {wanted.n}, alpha "
+        f"{decimal(wanted.alpha)}), was certified correct on {rate.count} ({rate.estimate}; population at least "
+        f"{rate.lower} at confidence {rate.confidence}) against every l2 perturbation of radius {part.radius} in "
+        f"{UNIT_WORDS[wanted.unit]}; at least {part.simultaneous_count} of these certificates hold simultaneously with "
+        f"confidence 0.999; abstentions count as not certified."
     )
 
 

@@ -74,7 +74,7 @@ def registered_attacks(case: Case) -> Finding:
 
 
 def registered_results(case: Case) -> Finding:
-    """There is a result for every registered threat, epsilon and radius, and for no other."""
+    """There is a result for every registered threat, epsilon and radius, and no other, over all registered samples."""
     written, found = case.specification, case.predicate.results
     wanted = [
         (threat.name, strength.text, threat.unit)
@@ -85,6 +85,8 @@ def registered_results(case: Case) -> Finding:
     require(attacked == wanted, "results: accuracy_under_attack is not of the registered threats and epsilons")
     radii = tuple(part.radius for part in found.certified_accuracy)
     require(radii == case.predicate.certification.radii, "results: certified_accuracy is not of the registered radii")
+    _require_samples(case, written.evaluation.samples, found.clean_accuracy.of)
+    _require_samples(case, written.certification.samples, found.smoothed_accuracy.of)
     return established("registered results", f"{len(wanted)} under attack, {len(radii)} certified")
 
 
@@ -157,6 +159,13 @@ def beyond(case: Case) -> Finding:
     return not_established(
         "revocation", "no status list was given; ask the issuer whether this certificate is suspended or revoked"
     )
+
+
+def _require_samples(case: Case, registered: int | None, found: int) -> None:
+    """Where no number is registered, it is that of the test split."""
+    test = case.predicate.data.splits.get("test")
+    wanted = registered or (test.rows if test else 0)
+    require(found == wanted, f"results: over {found} samples, registered are {wanted}")
 
 
 def _moment(text: str) -> datetime:

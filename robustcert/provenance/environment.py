@@ -40,7 +40,7 @@ def environment_sha256(found: dict[str, object]) -> str:
 @cache
 def code_sha256() -> str:
     """SHA-256 over every Python and data file of the installed package: names and contents."""
-    files = sorted(path for path in PACKAGE_FOLDER.rglob("*") if path.suffix in {".py", ".yaml", ".json", ".html"})
+    files = sorted(path for path in PACKAGE_FOLDER.rglob("*") if path.suffix in {".py", ".yaml", ".json", ".jinja"})
     listing = [[path.relative_to(PACKAGE_FOLDER).as_posix(), sha256_file(path)] for path in files]
     return sha256_bytes(canonical_json(listing))
 

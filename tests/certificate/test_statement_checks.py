@@ -7,6 +7,7 @@ import random
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ Check = Callable[[Case], Finding]
 Place = tuple[str | int, ...]
 
 FUZZ_SEED = 20261122
-FUZZ_CHANGES = 250
+FUZZ_CHANGES = 150
 MISSING = object()
 FOREIGN = (MISSING, None, -1, 10**30, "", "x", "0", "-0.5", "9999-99-99T00:00:00Z", "0" * 64, [], {}, True, ["x"])
 
@@ -69,6 +70,8 @@ ISSUERS_WORD = (
         (checks.registered_results, "results.accuracyUnderAttack.0.epsilon", "0.1", "registered threats and epsilons"),
         (checks.registered_results, "results.accuracyUnderAttack.0.unit", "1/255", "registered threats and epsilons"),
         (checks.registered_results, "results.accuracyUnderAttack.0.threatModel", "x", "registered threats"),
+        (checks.registered_results, "results.cleanAccuracy.of", 23, "results: over 23 samples, registered are 24"),
+        (checks.registered_results, "results.smoothedAccuracy.of", 17, "results: over 17 samples, registered are 16"),
         (checks.registered_results, "results.certifiedAccuracy", [], "not of the registered radii"),
         (checks.registered_results, "results.certifiedAccuracy.0.radius", "0.1", "not of the registered radii"),
         (checks.validity_period, "notAfter", "2027-02-30T00:00:00Z", "2027-02-30T00:00:00Z is no time"),
@@ -110,6 +113,20 @@ def test_a_comment_changes_the_registered_bytes_and_not_the_registered_content(c
 def test_attacks_of_a_suite_that_this_version_does_not_know_are_not_established(chain: Chain) -> None:
     found = checks.registered_attacks(case_of(chain, replaced("evaluation.suite", "later@1")))
     assert (found.status, "later@1 is unknown to this version" in found.message) == ("not established", True)
+
+
+def test_where_no_number_of_samples_is_registered_it_is_that_of_the_test_split(chain: Chain) -> None:
+    text = chain.predicate.specification.text.replace("  samples: 16\n", "").replace("  samples: 24\n", "")
+
+    def change(statement: Document, *, test_rows: int) -> None:
+        predicate = statement["predicate"]
+        predicate["specification"]["text"] = text
+        predicate["data"]["splits"]["test"]["rows"] = test_rows
+        predicate["results"]["cleanAccuracy"]["of"] = predicate["results"]["smoothedAccuracy"]["of"] = 447
+
+    assert checks.registered_results(case_of(chain, partial(change, test_rows=447))).status == "established"
+    with pytest.raises(VerificationError, match="over 447 samples, registered are 448"):
+        checks.registered_results(case_of(chain, partial(change, test_rows=448)))
 
 
 def test_a_certificate_is_in_force_from_five_minutes_before_its_issue_until_its_end(chain: Chain) -> None:

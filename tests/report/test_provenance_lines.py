@@ -30,8 +30,9 @@ def test_parameters_name_model_smoothing_and_every_attack(digits: Sample) -> Non
     lines = dict(provenance_lines(digits.predicate, certificate_sha256="").parameters)
     assert lines["Model architecture"] == "mlp"
     assert lines["Model parameters.hidden"] == "64, 64"
-    assert lines["Smoothing sigma"] == "0.25 (input)"
-    assert lines["Smoothing votes"] == "n0 100, n 10000, alpha 0.001"
+    found = digits.predicate.certification
+    assert lines["Smoothing sigma"] == f"{found.sigma} ({found.unit})"
+    assert lines["Smoothing votes"] == f"n0 {found.n0}, n {found.n}, alpha {found.alpha}"
     assert "key0 12107362148316251003" in lines["Noise"]
     for attack in digits.predicate.evaluation.attacks:
         expected = ", ".join(f"{name} {value}" for name, value in sorted(attack.parameters.items()))
