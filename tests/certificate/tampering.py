@@ -97,12 +97,24 @@ def rows_of(chain: Chain, table: Table) -> Rows:
     return rows
 
 
-def with_rows(chain: Chain, folder: Path, table: Table, change: Callable[[Rows], Rows]) -> BundleFiles:
-    """The bundle with a changed table, and everything that follows from it signed again: only the world is wrong."""
+def with_rows(
+    chain: Chain,
+    folder: Path,
+    table: Table,
+    change: Callable[[Rows], Rows],
+    *,
+    also: Callable[[Document], None] | None = None,
+) -> BundleFiles:
+    """The bundle with a changed table, and everything that follows from it signed again; `also` changes more."""
     rows, path = change(rows_of(chain, table)), folder / f"{table}.parquet"
     write_rows(rows, path, schema=SCHEMAS[table])
-    files = resigned(chain, folder, lambda statement: _follow(chain, statement["predicate"], path, table, rows))
-    return BundleFiles(**{**vars(files), table: path})
+
+    def follow(statement: Document) -> None:
+        _follow(chain, statement["predicate"], path, table, rows)
+        if also is not None:
+            also(statement)
+
+    return BundleFiles(**{**vars(resigned(chain, folder, follow)), table: path})
 
 
 def _follow(chain: Chain, predicate: Document, path: Path, table: Table, rows: Rows) -> None:
