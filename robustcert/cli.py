@@ -14,6 +14,7 @@ from rich.console import Console
 from robustcert import __version__
 from robustcert.commands import register
 from robustcert.errors import ClaimError, RobustcertError
+from robustcert.extras import EXTRA_OF, missing
 
 HELP = """Reproducible, signed, expiring certificates of a model's adversarial robustness.
 
@@ -43,6 +44,11 @@ def main() -> None:
     except RobustcertError as error:
         _say(str(error))
         sys.exit(1 if isinstance(error, ClaimError) else 2)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in EXTRA_OF:
+            raise
+        _say(str(missing(str(error.name))))
+        sys.exit(2)
     except OSError as error:
         _say(f"the system refused: {error.strerror or error}{f': {error.filename}' if error.filename else ''}")
         sys.exit(2)

@@ -11,7 +11,7 @@ from rich.console import Console
 from robustcert.certificate.bundle import CERTIFICATE, files_in
 from robustcert.certificate.keys import load_signing_key, load_verification_key
 from robustcert.certificate.schema import Predicate
-from robustcert.certificate.verify import read_statement
+from robustcert.certificate.verify import PublicKey, read_statement
 from robustcert.commands.keys import PASSPHRASE_VARIABLE
 from robustcert.commands.pipeline_run import RunOrder, run_to_bundle
 from robustcert.specification_file import recorded_specification
@@ -22,6 +22,7 @@ TIMES_AND_RUN = ("certified_at", "not_after", "run", "supersedes")
 
 def repeat(bundle: Path, *, key: Path, signing_key: Path, out: Path, source_folder: Path | None) -> list[str]:
     """Names of the predicate's fields in which the repetition differs; empty when it equals the certificate."""
+    own_key = _own_key(signing_key)
     recorded = read_statement(files_in(bundle).certificate.read_bytes(), key=load_verification_key(key)).predicate
     loaded = recorded_specification(recorded.specification.text, name="the certificate's specification")
     order = RunOrder(
@@ -35,7 +36,8 @@ def repeat(bundle: Path, *, key: Path, signing_key: Path, out: Path, source_fold
         reason=f"replay of {recorded.run.id} at {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
     )
     run_to_bundle(order, console=Console(soft_wrap=True))
-    return differences(recorded, _own(order.target / CERTIFICATE, signing_key))
+    repeated = read_statement((order.target / CERTIFICATE).read_bytes(), key=own_key).predicate
+    return differences(recorded, repeated)
 
 
 def differences(one: Predicate, other: Predicate) -> list[str]:
@@ -44,7 +46,7 @@ def differences(one: Predicate, other: Predicate) -> list[str]:
     return [field for field in fields if getattr(one, field) != getattr(other, field)]
 
 
-def _own(certificate: Path, signing_key: Path) -> Predicate:
+def _own_key(signing_key: Path) -> PublicKey:
+    """Its public half; KeyFileError before anything runs where the key can't sign."""
     passphrase = os.environ.get(PASSPHRASE_VARIABLE)
-    key = load_signing_key(signing_key, passphrase=passphrase.encode() if passphrase else None)
-    return read_statement(certificate.read_bytes(), key=key.public_key()).predicate
+    return load_signing_key(signing_key, passphrase=passphrase.encode() if passphrase else None).public_key()

@@ -45,8 +45,11 @@ def run(
     Exit status 1 means that the run ended well and the model did not meet its acceptance criteria.
     """
     from robustcert.commands.pipeline_run import RunOrder, absolute, run_to_bundle
+    from robustcert.extras import require_modules
     from robustcert.specification_file import read_specification
     from robustcert.storage.store import open_store
+
+    require_modules("torch", "sklearn", "jinja2", "PIL", "kfp")
 
     console = Console(soft_wrap=True)
     loaded = read_specification(specification)

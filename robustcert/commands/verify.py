@@ -102,6 +102,9 @@ def _table(evidence: list[Path], *, column: str) -> Path | None:
 
 def _replay_check(samples: int, factory: str | None) -> tuple[Callable[[Case], Finding], ...]:
     from robustcert.certificate.replay import replay_check
+    from robustcert.extras import require_modules
+
+    require_modules("torch")
 
     return (replay_check(samples, factory=factory),)
 

@@ -76,6 +76,8 @@ def _torch_environment() -> dict[str, object]:
         "mathLibraries": _math_libraries(torch.__config__.show()),
         "device": "cpu",
         "gpu": gpu,
+        "cuda": torch.version.cuda or "none",
+        "cudnn": str(torch.backends.cudnn.version() or "none"),  # type: ignore[no-untyped-call]
         "threadsPerProcess": "1",
         "deterministicAlgorithms": "true",
         "nonDeterministicOperations": "none known on this device",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from robustcert.certificate.schema import Predicate
 from robustcert.commands.replay import differences
 from tests.certificate.tampering import replaced, resigned, statement_of
 from tests.chain import Chain
-from tests.command_line import CommandLine
+from tests.command_line import CommandLine, Done
+from tests.components.in_process import InProcess
 
 
 def predicate(chain: Chain, path: str = "", value: object = None) -> Predicate:
@@ -50,23 +52,35 @@ def test_every_other_difference_is_named_by_its_field(chain: Chain, path: str, v
     assert differences(predicate(chain), predicate(chain, path, value)) == [field]
 
 
-def test_a_certificate_is_repeated_from_its_own_text_in_a_fresh_store(
-    command_line: CommandLine, chain: Chain, tmp_path: Path
+def repeated(command_line: CommandLine, chain: Chain, bundle: Path, out: Path) -> Done:
+    keys = ("--key", chain.public_key, "--signing-key", chain.signing_key)
+    return command_line("replay", bundle, *keys, "--out", out)
+
+
+def test_an_honest_certificate_is_repeated_from_its_own_text_in_a_fresh_store(
+    command_line: CommandLine, chain: Chain, tmp_path: Path, in_process: InProcess
 ) -> None:
-    """The certificate is one whose clean accuracy was raised: only the repetition can tell, and does."""
-    bundle = tmp_path / "bundle"
-    shutil.copytree(chain.bundle, bundle)
-    (bundle / "certification.parquet").unlink()
-    files = resigned(chain, tmp_path, replaced("results.cleanAccuracy.estimate", "0.999999"))
-    shutil.copy(files.certificate, bundle / "certificate.json")
-    found = command_line(
-        *("replay", bundle, "--key", chain.public_key, "--signing-key", chain.signing_key),
-        *("--out", tmp_path / "again"),
-    )
+    bundle = tmp_path / "alone"
+    bundle.mkdir()
+    shutil.copy(chain.files.certificate, bundle)
+    found = repeated(command_line, chain, bundle, tmp_path / "again")
+    assert found.status == 0, found
+    assert found.out.splitlines()[-1] == "the repetition equals the certificate apart from times and run id"
+    assert command_line("verify", tmp_path / "again" / "bundle", "--key", chain.public_key).status == 0
+    reason = json.loads((tmp_path / "again" / "bundle" / "record.json").read_text())["reason"]
+    assert reason.startswith(f"replay of {chain.predicate.run.id} at 20")
+
+
+def test_a_certificate_of_numbers_that_nobody_measured_differs_from_its_repetition(
+    command_line: CommandLine, chain: Chain, tmp_path: Path, in_process: InProcess
+) -> None:
+    (tmp_path / "bundle").mkdir()
+    resigned(chain, tmp_path / "bundle", replaced("results.cleanAccuracy.estimate", "0.999999"))
+    shutil.copytree(chain.store, tmp_path / "again" / "store")
+    found = repeated(command_line, chain, tmp_path / "bundle", tmp_path / "again")
     assert (found.status, f"the repetition differs in results; see {tmp_path / 'again'}" in found.err) == (1, True), (
         found
     )
-    assert command_line("verify", tmp_path / "again" / "bundle", "--key", chain.public_key).status == 0
 
 
 @pytest.mark.parametrize(
