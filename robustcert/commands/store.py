@@ -42,7 +42,7 @@ def inventory(
     store: StoreOption = "store",
 ) -> None:
     """List what the store knows of each model: architecture, data, preprocessing, and every run that tested it."""
-    from robustcert.provenance.inventory import inventory_lines
+    from robustcert.certificate.inventory import inventory_lines
     from robustcert.storage.store import open_store
 
     for line in inventory_lines(open_store(store), model=model):
@@ -57,7 +57,7 @@ def lineage(
     ] = None,
 ) -> None:
     """Export the graph certificate -> run -> model -> data; every node is an object that the store holds."""
-    from robustcert.provenance.lineage import lineage_json, lineage_of, lineage_svg
+    from robustcert.certificate.lineage import lineage_json, lineage_of, lineage_svg
     from robustcert.storage.store import open_store
 
     graph = lineage_of(open_store(store), certificate)

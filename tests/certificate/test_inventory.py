@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from robustcert.provenance.inventory import inventory_lines
+from robustcert.certificate.inventory import inventory_lines
 from robustcert.storage.store import open_store
 from tests.chain import Chain
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from robustcert.certificate.lineage import lineage_json, lineage_of, lineage_svg
 from robustcert.errors import StorageError
 from robustcert.provenance.digests import sha256_file
-from robustcert.provenance.lineage import lineage_json, lineage_of, lineage_svg
 from robustcert.storage.store import open_store
 from tests.chain import Chain
 
