@@ -13,7 +13,7 @@ from robustcert.errors import DataError, expected
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this file."""
-    app.command("check-data")(check_data)
+    app.command("check-data", short_help="Hold the data to their contract.")(check_data)
 
 
 def check_data(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this file."""
-    app.command()(run)
+    app.command(short_help="Validate, train, attack, certify and sign.")(run)
 
 
 def run(

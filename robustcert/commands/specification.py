@@ -30,9 +30,9 @@ class Schema(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this file."""
-    app.command()(init)
-    app.command()(check)
-    app.command()(schema)
+    app.command(short_help="Write a commented specification to start from.")(init)
+    app.command(short_help="Say what is wrong with a specification, line by line.")(check)
+    app.command(short_help="Print the JSON Schema of a document.")(schema)
 
 
 def init(

@@ -14,10 +14,10 @@ StoreOption = Annotated[str, typer.Option(help="Folder or s3://bucket/prefix of 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this file."""
-    app.command("export-bundle")(export)
-    app.command()(inventory)
-    app.command()(lineage)
-    app.command()(replay)
+    app.command("export-bundle", short_help="Write all that verifying and replaying needs.")(export)
+    app.command(short_help="List models and every run that tested them.")(inventory)
+    app.command(short_help="Export the graph certificate, run, model, data.")(lineage)
+    app.command(short_help="Repeat a whole run and compare.")(replay)
 
 
 def export(

@@ -22,7 +22,7 @@ MARKS = {"established": "ok      ", "refused": "REFUSED ", "not established": "u
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this file."""
-    app.command()(verify)
+    app.command(short_help="Check a certificate offline.")(verify)
 
 
 def verify(
