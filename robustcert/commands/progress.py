@@ -33,7 +33,7 @@ class StepBars:
     def __enter__(self) -> StepBars:
         self._bars.start()
         for step in STEPS:
-            self._tasks[step] = self._bars.add_task(step, total=None, text="", start=False)
+            self._tasks[step] = self._bars.add_task(step, total=1, text="waiting", start=False)
         return self
 
     def __exit__(

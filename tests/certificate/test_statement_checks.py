@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from robustcert.certificate import statement_checks as checks
-from robustcert.certificate.bundle import BundleFiles
 from robustcert.certificate.case import Case, Finding
+from robustcert.certificate.verify import CHECKS
 from robustcert.errors import RobustcertError, VerificationError
 from tests.certificate.tampering import Document, case_of, in_force, replaced, resigned, statement_of, verified
 from tests.chain import Chain
@@ -24,7 +25,7 @@ Check = Callable[[Case], Finding]
 Place = tuple[str | int, ...]
 
 FUZZ_SEED = 20261122
-FUZZ_CHANGES = 150
+FUZZ_CHANGES = 120
 MISSING = object()
 FOREIGN = (MISSING, None, -1, 10**30, "", "x", "0", "-0.5", "9999-99-99T00:00:00Z", "0" * 64, [], {}, True, ["x"])
 
@@ -212,18 +213,28 @@ def of_the_same_type(value: Any) -> object:
     return "2026-02-03T04:05:06Z" if re.fullmatch(r"[\d:TZ-]{20}", value) else f"{value}x"
 
 
-def test_every_value_is_recomputed_compared_or_known_to_be_the_issuers_word(chain: Chain, tmp_path: Path) -> None:
+def believed(chain: Chain, whole: Case, change: Callable[[Document], None]) -> bool:
+    """Whether a changed statement passes every check beside the files of `whole`, which are read once for all."""
+    try:
+        case = case_of(chain, change)
+        vars(case).update({name: getattr(whole, name) for name in ("dataset", "certification_rows", "evaluation_rows")})
+        return all(check(case).status != "refused" for check in CHECKS)
+    except (ValidationError, RobustcertError):
+        return False
+
+
+def test_every_value_is_recomputed_compared_or_known_to_be_the_issuers_word(chain: Chain) -> None:
     """Of each list its first entry stands for all."""
+    whole = case_of(chain)
     first = [(place, value) for place, value in places(statement_of(chain)) if {*place} & set(range(1, 99)) == set()]
-    leaves = [(place, value) for place, value in first if not isinstance(value, dict | list)]
-    at, believed = in_force(chain), set()
-    for place, value in leaves:
-        files = resigned(chain, tmp_path, changed(place, of_the_same_type(value)))
-        alone = BundleFiles(certificate=files.certificate)
-        if not any(verified(chain, given, at=at).refused for given in (alone, files)):
-            believed.add(".".join(map(str, place)).removeprefix("predicate."))
-    assert {name for name in believed if not any(re.fullmatch(word, name) for word in ISSUERS_WORD)} == set()
-    assert all(any(re.fullmatch(word, name) for name in believed) for word in ISSUERS_WORD)
+    leaves = {place: value for place, value in first if not isinstance(value, dict | list)}
+    found = {
+        ".".join(map(str, place)).removeprefix("predicate.")
+        for place, value in leaves.items()
+        if believed(chain, whole, changed(place, of_the_same_type(value)))
+    }
+    assert {name for name in found if not any(re.fullmatch(word, name) for word in ISSUERS_WORD)} == set()
+    assert all(any(re.fullmatch(word, name) for name in found) for word in ISSUERS_WORD)
     assert len(leaves) > 150
 
 
