@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from robustcert.certificate import file_checks
 from robustcert.certificate import statement_checks as checks
 from robustcert.certificate.case import Case, Finding
 from robustcert.certificate.verify import CHECKS
@@ -223,6 +224,15 @@ def believed(chain: Chain, whole: Case, change: Callable[[Document], None]) -> b
         return False
 
 
+@pytest.fixture
+def _hashed_once(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The data set's Merkle roots, which no change of the statement can change, are computed once for all cases."""
+    dataset = case_of(chain).dataset
+    roots = {split: file_checks.dataset_root(dataset, split) for split in (None, "train", "validation", "test")}
+    monkeypatch.setattr(file_checks, "dataset_root", lambda _, split=None: roots[split])
+
+
+@pytest.mark.usefixtures("_hashed_once")
 def test_every_value_is_recomputed_compared_or_known_to_be_the_issuers_word(chain: Chain) -> None:
     """Of each list its first entry stands for all."""
     whole = case_of(chain)
