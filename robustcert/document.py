@@ -6,6 +6,7 @@ program reads back ignores them, so that old readers accept newer documents of t
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -47,3 +48,12 @@ class IssuedPart(BaseModel):
         validate_by_name=True,
         validate_by_alias=True,
     )
+
+
+def rfc3339(moment: datetime) -> str:
+    """UTC to the second, with a Z.
+
+    >>> rfc3339(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    '2026-01-02T03:04:05Z'
+    """
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from robustcert.certificate.claims import LIMITS, claims, scope
@@ -32,6 +32,7 @@ from robustcert.certificate.schema import (
 )
 from robustcert.data.dataset import Dataset
 from robustcert.data.digests import dataset_root
+from robustcert.document import rfc3339
 from robustcert.evaluation.suites import Suite
 from robustcert.provenance.digests import canonical_json
 from robustcert.provenance.run_record import StepRecord
@@ -126,11 +127,6 @@ def subject_name(name: str) -> str:
 def payload(statement: Statement) -> bytes:
     """The bytes that are signed: canonical JSON."""
     return canonical_json(statement.model_dump(mode="json", by_alias=True))
-
-
-def rfc3339(moment: datetime) -> str:
-    """UTC to the second, with a Z."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _specification(loaded: LoadedSpecification) -> SpecificationPart:

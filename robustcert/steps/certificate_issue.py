@@ -18,13 +18,14 @@ from robustcert.certificate.evidence import (
     merge_certification,
     read_rows,
 )
-from robustcert.certificate.issue import IssueFacts, build_statement, payload, rfc3339
+from robustcert.certificate.issue import IssueFacts, build_statement, payload
 from robustcert.certificate.keys import key_id, load_signing_key
 from robustcert.certificate.schema import EvidencePart, Predicate, Statement, ValidityPart
 from robustcert.certificate.smoothing_key import smoothing_key
 from robustcert.data.dataset import load_dataset
 from robustcert.data.planned_samples import planned_samples
 from robustcert.data.validation import ValidationReport
+from robustcert.document import rfc3339
 from robustcert.evaluation.adversarials import load_adversarials
 from robustcert.evaluation.suites import load_suite
 from robustcert.models.files import load_model

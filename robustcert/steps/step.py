@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote
 
+from robustcert.document import rfc3339
 from robustcert.errors import RobustcertError
 from robustcert.provenance.environment import peak_memory_bytes
 from robustcert.provenance.run_record import StepRecord
@@ -97,11 +98,6 @@ def one_line_failures(step: str) -> Iterator[None]:
     except RobustcertError as error:
         print(f"{FAILURE_PREFIX} {step} {' '.join(str(error).split())}", file=sys.stderr, flush=True)
         raise
-
-
-def rfc3339(moment: datetime) -> str:
-    """UTC time to the second, with a Z."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _load(specification: str) -> LoadedSpecification:

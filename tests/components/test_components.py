@@ -117,6 +117,12 @@ def test_a_component_is_import_call_write_in_at_most_fifteen_lines(name: str) ->
 
 
 @pytest.mark.parametrize("name", COMPONENTS)
+def test_every_parameter_is_handed_on(name: str) -> None:
+    used = {node.id for part in body(name) for node in ast.walk(part) if isinstance(node, ast.Name)}
+    assert set(inspect.signature(COMPONENTS[name].python_func).parameters) <= used
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
 def test_every_input_and_output_is_described_and_plain(root: Path, name: str) -> None:
     definition = compiled(root, name)["components"][f"comp-{name.replace('_', '-')}"]
     inputs, outputs = definition.get("inputDefinitions", {}), definition.get("outputDefinitions", {})

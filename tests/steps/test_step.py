@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from robustcert.document import rfc3339
 from robustcert.errors import ClaimError, SpecificationError
 from robustcert.provenance.run_record import StepRecord
-from robustcert.steps.step import finish_once, one_line_failures, open_inputs, progress, rfc3339
+from robustcert.steps.step import finish_once, one_line_failures, open_inputs, progress
 from robustcert.storage.store import open_store
 from tests.chain import small_specification
 
