@@ -24,6 +24,7 @@ def check_data(
     from robustcert.data.sources import load_raw
     from robustcert.data.validation import prometheus_text, validate
     from robustcert.specification_file import read_specification
+    from robustcert.storage.atomic import write_whole
 
     written = read_specification(specification).specification
     raw = load_raw(written.data, folder=specification.resolve().parent)
@@ -31,7 +32,7 @@ def check_data(
     for finding in report.findings:
         typer.echo(f"{finding.severity}: {finding.check}: {finding.message}")
     if metrics is not None:
-        metrics.write_text(prometheus_text(report))
+        write_whole(metrics, prometheus_text(report).encode())
     if not report.passed:
         errors = sum(finding.severity == "error" for finding in report.findings)
         raise DataError(

@@ -41,16 +41,15 @@ def init(
 ) -> None:
     """Write a commented specification that passes `robustcert check`."""
     from robustcert.specification_template import template as text_of
+    from robustcert.storage.atomic import write_new
 
     text = text_of(template.value)
     if out is None:
         typer.echo(text, nl=False)
         return
-    try:
-        with out.open("x") as file:
-            file.write(text)
-    except FileExistsError as error:
-        raise InputError(expected("a new file", got=f"{out}, which exists", remedy="name another --out")) from error
+    if out.exists():
+        raise InputError(expected("a new file", got=f"{out}, which exists", remedy="name another --out"))
+    write_new(out, text.encode())
     typer.echo(f"wrote {out}; edit it, then: robustcert check {out}")
 
 

@@ -58,6 +58,7 @@ def lineage(
 ) -> None:
     """Export the graph certificate -> run -> model -> data; every node is an object that the store holds."""
     from robustcert.certificate.lineage import lineage_json, lineage_of, lineage_svg
+    from robustcert.storage.atomic import write_whole
     from robustcert.storage.store import open_store
 
     graph = lineage_of(open_store(store), certificate)
@@ -65,7 +66,7 @@ def lineage(
     if out is None:
         typer.echo(text, nl=False)
     else:
-        out.write_text(text)
+        write_whole(out, text.encode())
         typer.echo(f"wrote {out}")
 
 

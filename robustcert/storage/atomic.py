@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from robustcert.errors import expected
+from robustcert.errors import StorageError, expected
 from robustcert.provenance.digests import CHUNK_BYTES
 
 DRAFT_SUFFIX = ".part"
@@ -79,6 +79,20 @@ def draft(folder: Path, *, permissions: int | None = None) -> Iterator[Draft]:
         path.unlink(missing_ok=True)
 
 
+def write_whole(path: Path, data: bytes) -> None:
+    """Writes a file, in place of whatever bears its name; StorageError, and nothing half-written, where it can't."""
+    with _told(path), draft(path.parent) as file:
+        file.write([data])
+        file.replace(path)
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """As `write_whole`, but StorageError where something bears the name already."""
+    with _told(path), draft(path.parent) as file:
+        file.write([data])
+        file.link(path)
+
+
 def read_chunks(path: Path) -> Iterator[bytes]:
     """The bytes of a file, a chunk at a time."""
     with path.open("rb") as file:
@@ -109,6 +123,14 @@ def disk_failure(error: OSError, *, wanted: str, path: Path) -> str:
     named = error.filename and not str(error.filename).endswith(DRAFT_SUFFIX)
     cause = f"'{error.strerror or type(error).__name__}' at {str(error.filename if named else path)!r}"
     return expected(wanted, got=cause, remedy=_REMEDIES.get(error.errno or 0, "check that path and its disk"))
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(disk_failure(error, wanted=f"to write {path.name}", path=path)) from error
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

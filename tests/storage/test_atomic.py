@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from robustcert.storage.atomic import disk_failure, draft, make_folder, read_chunks
+from robustcert.errors import StorageError
+from robustcert.storage.atomic import disk_failure, draft, make_folder, read_chunks, write_new, write_whole
 
 
 def test_a_file_appears_under_its_name_with_all_its_bytes(tmp_path: Path) -> None:
@@ -98,3 +99,25 @@ def test_a_disk_failure_names_the_file_at_fault_but_never_a_draft() -> None:
     part = OSError(errno.EACCES, "Permission denied", "/y/.00.part")
     assert "at '/y'" in disk_failure(other, wanted="to write", path=Path("/x"))
     assert "at '/x'" in disk_failure(part, wanted="to write", path=Path("/x"))
+
+
+def test_a_whole_file_replaces_another_and_a_new_one_does_not(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_new(path, b"first")
+    with pytest.raises(StorageError, match="expected to write file, got 'File exists'"):
+        write_new(path, b"second")
+    assert path.read_bytes() == b"first"
+    write_whole(path, b"third")
+    assert path.read_bytes() == b"third"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    write_whole(tmp_path / "file", b"before")
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(StorageError, match="No space left on device"):
+        write_whole(tmp_path / "file", b"after")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"before"]
