@@ -1,11 +1,14 @@
 """`robustcert`: the command line. Commands live in robustcert.commands; this file turns errors into one line each.
 
-Exit status: 0 done or verified, 1 the claim does not hold, 2 wrong usage or input, or the world failed.
+Exit status: 0 done or verified, 1 the claim does not hold, 2 wrong usage or input, or the world failed, 130 or 143
+interrupted or terminated.
 """
 
 from __future__ import annotations
 
+import signal
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +18,9 @@ from robustcert import __version__
 from robustcert.commands import register
 from robustcert.errors import ClaimError, RobustcertError
 from robustcert.extras import EXTRA_OF, missing
+from robustcert.storage.atomic import disk_failure
+
+INTERRUPTED = 130  # 128 and the number of SIGINT
 
 HELP = """Reproducible, signed, expiring certificates of a model's adversarial robustness.
 
@@ -39,22 +45,42 @@ def application() -> typer.Typer:
 
 def main() -> None:
     """Entry point: runs a command; whatever goes wrong on purpose is one line on standard error."""
+    signal.signal(signal.SIGTERM, _terminated)
+    status = 2
     try:
-        application()()
+        status = int(application()(prog_name="robustcert", standalone_mode=False) or 0)
     except RobustcertError as error:
         _say(str(error))
-        sys.exit(1 if isinstance(error, ClaimError) else 2)
+        status = 1 if isinstance(error, ClaimError) else 2
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in EXTRA_OF:
             raise
         _say(str(missing(str(error.name))))
-        sys.exit(2)
+    except typer.TyperException as error:
+        _say_usage(error)
     except OSError as error:
-        _say(f"the system refused: {error.strerror or error}{f': {error.filename}' if error.filename else ''}")
-        sys.exit(2)
+        place = Path(str(error.filename or "a place it did not name"))
+        _say(disk_failure(error, wanted="the system to do as it was asked", path=place))
     except KeyboardInterrupt:
+        status = INTERRUPTED
+    if status == INTERRUPTED:
         _say("interrupted; finished steps are kept, start the same command again to go on")
-        sys.exit(130)
+    sys.exit(status)
+
+
+def _say_usage(error: typer.TyperException) -> None:
+    """One line about wrong usage; the whole help where a command was given nothing at all."""
+    message, context = error.format_message(), getattr(error, "ctx", None)
+    if "\n" in message or context is None:
+        typer.echo(message, err=True)
+    else:
+        _say(f"{message.rstrip('.')}; see `{context.command_path} --help`")
+
+
+def _terminated(signal_number: int, frame: object) -> None:
+    """Ends as an interruption does, so that no child and no temporary file stays behind."""
+    _say("terminated; finished steps are kept, start the same command again to go on")
+    sys.exit(128 + signal_number)
 
 
 def _version(wanted: bool) -> None:

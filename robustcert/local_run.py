@@ -12,13 +12,13 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from robustcert.errors import ClaimError, StepError
+from robustcert.work_folder import work_folder
 
 PROGRESS = re.compile(r"^::progress (?P<step>\S+) (?P<done>\d+)/(?P<total>\d+) ?(?P<text>.*)$")
 FAILURE = re.compile(r"^::failure (?P<step>\S+) (?P<cause>.*)$")
@@ -56,9 +56,9 @@ def run_pipeline(
     """Runs the compiled pipeline to its end; StepError names step and cause, ClaimError a gate that was not passed."""
     failure = _Failure()
     with (
-        tempfile.TemporaryDirectory(prefix="robustcert-", ignore_cleanup_errors=True) as work,
+        work_folder() as work,
         log.open("w") as kept,
-        _start(compiled_pipeline(name), Path(work), arguments) as child,
+        _start(compiled_pipeline(name), work, arguments) as child,
     ):
         try:
             for line in child.stdout or ():
@@ -81,6 +81,7 @@ def _start(pipeline: Path, work: Path, arguments: Mapping[str, object]) -> subpr
         errors="replace",
         start_new_session=True,
         cwd=work,
+        env={**os.environ, "TMPDIR": str(work)},  # kfp leaves a file there for every task
     )
     assert child.stdin is not None
     with child.stdin as stdin:
@@ -108,7 +109,7 @@ def _read(line: str, failure: _Failure, on_progress: Callable[[Progress], None])
 
 
 def _error(failure: _Failure, status: int, log: Path) -> StepError | ClaimError:
-    if failure.step == "gate":
+    if failure.step == "gate" and failure.cause:
         return ClaimError(failure.cause)
     cause = failure.cause or failure.exception or f"the process ended with status {status}"
     return StepError(f"step {failure.step or 'of the pipeline'} failed: {cause}; the whole log is {log}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,41 @@ def test_bad_input_is_one_line_and_exit_2(
     assert len(found.err.strip().splitlines()) == 1, found.err
     assert "Traceback" not in found.err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["frobnicate"], "robustcert: No such command 'frobnicate'; see `robustcert --help`\n"),
+        (["run", "spec.yaml"], "robustcert: Missing option '--key'; see `robustcert run --help`\n"),
+        (["run", "spec.yaml", "--kye", "issuer"], "robustcert: No such option: --kye"),
+        (["keys", "new", "issuer", "--kind", "rsa"], "robustcert: Invalid value for '--kind'"),
+    ],
+)
+def test_wrong_usage_is_one_line_that_names_the_help(
+    command_line: CommandLine, arguments: list[str], message: str
+) -> None:
+    found = command_line(*arguments)
+    assert (found.status, len(found.err.splitlines())) == (2, 1)
+    assert found.err.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("signal_number", "status", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_an_interruption_is_one_line_with_its_own_status(signal_number: int, status: int, word: str) -> None:
+    code = (
+        "import sys, time; from robustcert import cli; sys.argv = ['robustcert', 'wait'];"
+        "wait = lambda: (print('ready', flush=True), time.sleep(60)); "
+        "cli.register = lambda app: app.command('wait')(wait); cli.main()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal_number)
+    _, said = process.communicate(timeout=20)
+    assert (process.returncode, len(said.splitlines())) == (status, 1), said
+    assert said.startswith(f"robustcert: {word}; finished steps are kept")
 
 
 def test_an_unwritable_place_is_one_line(command_line: CommandLine) -> None:

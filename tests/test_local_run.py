@@ -70,6 +70,19 @@ def test_a_gate_that_is_not_passed_is_a_claim_that_does_not_hold(
         run(tmp_path, monkeypatch, text="::failure gate 1 criteria not met", status=1)
 
 
+def test_a_gate_that_could_not_run_is_no_claim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "12:00 - ERROR - Task 'gate' finished with status FAILURE\nRuntimeError: Pipeline finished with FAILURE"
+    with pytest.raises(StepError, match="step gate failed: RuntimeError: Pipeline finished"):
+        run(tmp_path, monkeypatch, text=text, status=1)
+
+
+def test_temporary_files_of_the_child_lie_in_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.test_local_run.CHILD", "import os; print('::progress', os.environ['TMPDIR'], '1/1')")
+    [event] = run(tmp_path, monkeypatch, text="", status=0)
+    assert Path(event.step).name.startswith("robustcert-run-")
+    assert not Path(event.step).exists()
+
+
 def test_a_silent_death_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StepError, match="the process ended with status 7"):
         run(tmp_path, monkeypatch, text="", status=7)

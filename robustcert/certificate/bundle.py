@@ -16,13 +16,17 @@ record.json               the run record (not signed)
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from robustcert.errors import StorageError, expected
+from pydantic import ValidationError
+
+from robustcert.errors import InputError, StorageError, expected
 from robustcert.provenance.run_record import RunRecord
+from robustcert.storage.atomic import disk_failure
 from robustcert.storage.store import Store
 
 CERTIFICATE = "certificate.json"
@@ -100,7 +104,7 @@ def read_record(store: Store, run_id: str) -> RunRecord:
         raise StorageError(
             expected(f"a record of run {run_id}", got="none in the store", remedy="run `robustcert inventory`")
         )
-    return RunRecord.model_validate_json(data)
+    return _parsed(data, name=record_name(run_id))
 
 
 def find_record(store: Store, certificate_sha256: str) -> RunRecord:
@@ -109,25 +113,41 @@ def find_record(store: Store, certificate_sha256: str) -> RunRecord:
         if len(certificate_sha256) >= 8 and record.certificate_sha256.startswith(certificate_sha256):
             return record
     got = f"no run for {certificate_sha256!r} in the store"
-    raise StorageError(expected("the digest of a certificate", got=got, remedy="run `robustcert inventory`"))
+    remedy = "give its SHA-256 or the first 8 digits or more; `robustcert inventory` lists them"
+    raise StorageError(expected("the digest of a certificate", got=got, remedy=remedy))
 
 
 def records(store: Store) -> list[RunRecord]:
     """All run records of a store, oldest first."""
     names = [name for name in store.list_documents("runs/") if name.endswith("/record.json")]
-    documents = [store.read_document(name) for name in names]
-    found = [RunRecord.model_validate_json(data) for data in documents if data is not None]
+    documents = {name: store.read_document(name) for name in names}
+    found = [_parsed(data, name=name) for name, data in documents.items() if data is not None]
     return sorted(found, key=lambda record: (record.finished_at, record.run_id))
 
 
 def export_bundle(store: Store, record: RunRecord, target: Path) -> None:
-    """Writes the bundle of a run into `target`, each file whole or not at all; an older bundle is replaced."""
-    target.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target, prefix=".bundle-") as staging:
-        for name, sha256 in record.files.items():
-            store.fetch(sha256, Path(staging) / name)
-        (Path(staging) / RECORD).write_bytes(_record_bytes(record))
-        _replace_all(Path(staging), target, names={*record.files, RECORD})
+    """Writes the bundle of a run into `target`, each file whole or not at all; an older bundle is replaced.
+
+    InputError where files of these names are there that are no bundle; StorageError where the disk refuses.
+    """
+    refuse_foreign(target)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target, prefix=".bundle-") as staging:
+            for name, sha256 in record.files.items():
+                store.fetch(sha256, Path(staging) / name)
+            (Path(staging) / RECORD).write_bytes(_record_bytes(record))
+            _replace_all(Path(staging), target, names={*record.files, RECORD})
+    except OSError as error:
+        raise StorageError(disk_failure(error, wanted="a writable folder for the bundle", path=target)) from error
+
+
+def refuse_foreign(target: Path) -> None:
+    """InputError where `target` holds files that a bundle would replace and that are none: somebody's own model."""
+    own = [name for name in NAMES if os.path.lexists(target / name)]
+    if own and CERTIFICATE not in own:
+        got = f"{own[0]!r} in '{target}', which is of no bundle"
+        raise InputError(expected("a folder of its own for the bundle", got=got, remedy="name another --out"))
 
 
 def put_files(store: Store, files: Mapping[str, Path]) -> dict[str, str]:
@@ -135,10 +155,26 @@ def put_files(store: Store, files: Mapping[str, Path]) -> dict[str, str]:
     return {name: store.put_file(path) for name, path in files.items()}
 
 
+def _parsed(data: bytes, *, name: str) -> RunRecord:
+    """The record in a document; no file that it names lies outside a bundle, whoever wrote it."""
+    try:
+        record = RunRecord.model_validate_json(data)
+    except ValidationError as error:
+        raise _damaged(name, "another document") from error
+    if not {CERTIFICATE} <= set(record.files) <= set(NAMES):
+        raise _damaged(name, f"one of the files {sorted(record.files)}"[:200])
+    return record
+
+
+def _damaged(name: str, got: str) -> StorageError:
+    remedy = "restore it, or remove it and run again"
+    return StorageError(expected(f"a run record in the store's '{name}'", got=got, remedy=remedy))
+
+
 def _replace_all(staging: Path, target: Path, *, names: set[str]) -> None:
     for name in set(NAMES) - names:
         (target / name).unlink(missing_ok=True)
-    for name in sorted(names):
+    for name in (name for name in NAMES if name in names):  # the certificate first: it marks the folder as a bundle
         (staging / name).replace(target / name)
 
 

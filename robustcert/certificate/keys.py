@@ -103,7 +103,8 @@ def parse_signing_key(data: bytes, *, passphrase: bytes | None, name: str) -> Si
         key = load_pem_private_key(data, passphrase)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         got = "a wrong passphrase or a damaged key" if passphrase else "a damaged or unknown key"
-        raise KeyFileError(expected(f"{_KINDS} in '{name}'", got=got, remedy="check both")) from error
+        remedy = "check both" if passphrase else "restore it, or make a new one"
+        raise KeyFileError(expected(f"{_KINDS} in '{name}'", got=got, remedy=remedy)) from error
     if isinstance(key, Ed25519PrivateKey) or (isinstance(key, EllipticCurvePrivateKey) and _is_p256(key.curve)):
         return key
     raise _wrong_kind(key, name)

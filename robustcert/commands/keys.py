@@ -37,7 +37,7 @@ def new(
     """Make a key pair: PATH (mode 600) and PATH.pub. Nothing is ever overwritten."""
     from robustcert.certificate.keys import key_id, load_verification_key, new_key, write_key_pair
 
-    write_key_pair(path, new_key(kind.value), passphrase=passphrase.encode() if passphrase else None)
+    write_key_pair(path, new_key(kind.value), passphrase=None if passphrase is None else passphrase.encode())
     public = path.with_name(path.name + ".pub")
     typer.echo(f"private key {path} (keep it), public key {public} (hand it out)")
     typer.echo(f"key id {key_id(load_verification_key(public))}")

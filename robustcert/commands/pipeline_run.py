@@ -9,12 +9,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from robustcert.certificate.bundle import export_bundle, read_record, record_name
+from robustcert.certificate.bundle import export_bundle, read_record, record_name, refuse_foreign
 from robustcert.commands.progress import StepBars
-from robustcert.errors import ClaimError, DataError
+from robustcert.errors import ClaimError, DataError, StorageError
 from robustcert.local_run import run_pipeline
 from robustcert.provenance.run_record import RunRecord
 from robustcert.specification_file import LoadedSpecification
+from robustcert.storage.atomic import disk_failure
 from robustcert.storage.store import Store
 
 PIPELINE = "certified_training"
@@ -39,12 +40,17 @@ class RunOrder:
 
 def run_to_bundle(order: RunOrder, *, console: Console) -> tuple[RunRecord, ClaimError | None]:
     """Runs and exports; the ClaimError is that of unmet criteria, whose signed rejection is in the bundle too."""
-    order.target.mkdir(parents=True, exist_ok=True)
+    refuse_foreign(order.target)
     order.store.sweep(now=datetime.now(UTC))
     run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
     name, digest = order.loaded.specification.name, order.loaded.canonical_sha256
     console.print(f"{name}: specification {digest[:12]}, run {run_id}", highlight=False)
-    refusal = _run(order, run_id=run_id, console=console)
+    try:
+        order.target.mkdir(parents=True, exist_ok=True)
+        refusal = _run(order, run_id=run_id, console=console)
+    except OSError as error:
+        wanted = "a writable folder for the bundle and its log"
+        raise StorageError(disk_failure(error, wanted=wanted, path=order.target)) from error
     record = read_record(order.store, run_id)
     export_bundle(order.store, record, order.target)
     return record, refusal
@@ -52,7 +58,7 @@ def run_to_bundle(order: RunOrder, *, console: Console) -> tuple[RunRecord, Clai
 
 def absolute(store: str) -> str:
     """A store's URI, or the absolute path of its folder, since steps run in folders of their own."""
-    return store if "://" in store else str(Path(store).resolve())
+    return store if "://" in store or not store else str(Path(store).resolve())
 
 
 def _run(order: RunOrder, *, run_id: str, console: Console) -> ClaimError | None:

@@ -93,6 +93,9 @@ def _folders(folder: Path) -> list[Path]:
 def _image(path: Path, name: str) -> Path:
     if path.suffix.lower() not in SUFFIXES or "\n" in name:
         raise DataError(expected(f"only {', '.join(SUFFIXES)} in class folders", got=repr(name), remedy="move it out"))
+    if not path.is_file():  # reading a pipe would wait for ever
+        got = f"{name!r}, which is no file"
+        raise DataError(expected("image files in class folders", got=got, remedy="restore it or move it out"))
     return path
 
 

@@ -22,7 +22,10 @@ from robustcert.specification import Contract, Feature
 
 NULL_TEXTS = frozenset({"", "NA", "N/A", "null", "NULL"})
 TRUTH = {"true": 1.0, "false": 0.0}
-MOST_CELLS = 1 << 30  # a Parquet file of a few kilobytes can claim more rows than memory holds
+# A Parquet file of a few kilobytes can claim more rows than memory holds.
+MOST_CELLS = 1 << 30
+MOST_CELLS_PER_BYTE = 32
+FEW_CELLS = 1 << 23
 
 Table = Any  # pyarrow.Table; pyarrow ships no types
 Column = Any  # pyarrow.ChunkedArray
@@ -56,15 +59,19 @@ def read_csv(path: Path, *, contract: Contract, split_column: str | None) -> Sam
 
 
 def read_parquet(path: Path, *, contract: Contract, split_column: str | None, most_cells: int = MOST_CELLS) -> Samples:
-    """The samples of a Parquet file of at most `most_cells` rows times columns; DataError says what is wrong."""
+    """The samples of a Parquet file; DataError says what is wrong.
+
+    It has at most `most_cells` rows times columns, and beyond FEW_CELLS at most MOST_CELLS_PER_BYTE times its size.
+    """
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
         with parquet.ParquetFile(path) as file:
             cells = file.metadata.num_rows * file.metadata.num_columns
-            if cells > most_cells:
-                raise DataError(expected(f"at most {most_cells} cells", got=cells, remedy="give the data in parts"))
+            allowed = min(most_cells, max(FEW_CELLS, MOST_CELLS_PER_BYTE * path.stat().st_size))
+            if cells > allowed:
+                raise DataError(expected(f"at most {allowed} cells", got=cells, remedy="give the data in parts"))
             table = file.read(use_threads=False)
     except OSError as error:
         if error.errno is not None:

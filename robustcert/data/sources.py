@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from stat import S_ISREG
 from tempfile import TemporaryDirectory
 
 from robustcert.data.contract import builtin_name, contract_of
@@ -87,7 +88,8 @@ def _readable(source: str) -> Iterator[None]:
 
 def _refuse_kind(path: Path, contract: Contract, *, name: str) -> None:
     if not path.is_dir():
-        path.stat()
+        if not S_ISREG(path.stat().st_mode):  # reading a pipe would wait for ever
+            raise DataError(expected("a file or a folder", got=f"{name!r}, which is neither", remedy="name the data"))
         _refuse_suffix(path, name=name)
     kinds = ("image",) if path.is_dir() else KINDS[path.suffix.lower()]
     if contract.kind not in kinds:

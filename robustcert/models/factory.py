@@ -26,7 +26,7 @@ def call_factory(factory: str) -> nn.Module:
         raise ModelError(expected(f"the factory {factory}", got=got, remedy="correct the name"))
     try:
         made = function()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         got = f"{type(error).__name__}: {error}"
         raise ModelError(
             expected(f"a module from {factory}()", got=got, remedy="run it alone in Python first")
@@ -53,3 +53,6 @@ def _import(module_name: str) -> ModuleType:
     except ImportError as error:
         remedy = "install it or add its folder to PYTHONPATH"
         raise ModelError(expected(f"the importable module {module_name}", got=error, remedy=remedy)) from error
+    except (Exception, SystemExit) as error:
+        got, remedy = f"{type(error).__name__}: {error}", "import it alone in Python first"
+        raise ModelError(expected(f"the importable module {module_name}", got=got, remedy=remedy)) from error

@@ -22,6 +22,7 @@ REFERENCES: tuple[Check, ...] = (
     references.criteria_name_certified_radii,
 )
 CHOICES: tuple[Check, ...] = (
+    references.suite_exists,
     magnitudes.numbers_are_of_a_sane_size,
     magnitudes.units_fit_the_data,
     magnitudes.amounts_are_below_the_range,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from robustcert.data.contract import builtin_name
 from robustcert.errors import DataError, expected
+from robustcert.evaluation.suites import suite_names
 from robustcert.specification import Specification
 from robustcert.specification_checks.finding import Finding
 from robustcert.suggestion import did_you_mean
@@ -43,6 +44,16 @@ def criteria_name_threat_models(specification: Specification) -> Iterator[Findin
         if criterion.threat_model is not None:
             path = ("acceptance", number, "threatModel")
             yield from _unknown_threat(specification, criterion.threat_model, path=path)
+
+
+def suite_exists(specification: Specification) -> Iterator[Finding]:
+    """The attack suite is one that this version has; a verifier says so itself, of certificates by another version."""
+    name = specification.evaluation.suite
+    if name not in suite_names():
+        known = ", ".join(suite_names())
+        remedy = did_you_mean(name, suite_names(), otherwise="name one of these")
+        message = expected(f"one of the suites {known}", got=f"'{name}'", remedy=remedy)
+        yield Finding(path=("evaluation", "suite"), message=message)
 
 
 def criteria_name_certified_radii(specification: Specification) -> Iterator[Finding]:

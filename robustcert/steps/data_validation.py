@@ -10,8 +10,10 @@ from robustcert.data.build import build_dataset
 from robustcert.data.dataset import save_dataset
 from robustcert.data.sources import RawData, load_raw
 from robustcert.data.validation import ValidationReport, validate
+from robustcert.errors import DataError, expected
 from robustcert.provenance.digests import sha256_file
 from robustcert.provenance.environment import code_sha256
+from robustcert.specification import Specification
 from robustcert.steps.step import StepInputs, finish_once, one_line_failures, open_inputs, progress
 
 STEP = "data_validation"
@@ -38,9 +40,24 @@ def validate_data(
         report.write_bytes(found.model_dump_json(by_alias=True, indent=2).encode() + b"\n")
         progress(STEP)(1, 2, f"{len(found.findings)} findings")
         if found.passed:
+            _refuse_too_few(written, test=found.split_counts["test"])
             _build(inputs, raw, dataset=dataset, report=report, record=record)
         inputs.store.put_file(report)
         return DataValidationOutcome(passed=found.passed, summary=_summary(found))
+
+
+def _refuse_too_few(written: Specification, *, test: int) -> None:
+    """DataError before the training, not after it, where more samples are planned than the test split holds."""
+    for section, samples in (
+        ("evaluation", written.evaluation.samples),
+        ("certification", written.certification.samples),
+    ):
+        if samples is not None and samples > test:
+            raise DataError(
+                expected(
+                    f"at least {samples} test samples", got=test, remedy=f"lower {section}.samples, or give more data"
+                )
+            )
 
 
 def _build(inputs: StepInputs, raw: RawData, *, dataset: Path, report: Path, record: Path) -> None:

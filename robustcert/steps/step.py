@@ -22,6 +22,7 @@ from robustcert.errors import RobustcertError
 from robustcert.provenance.environment import peak_memory_bytes
 from robustcert.provenance.run_record import StepRecord
 from robustcert.specification_file import LoadedSpecification, parse_specification, read_specification
+from robustcert.storage.atomic import disk_failure
 from robustcert.storage.finished_steps import StepOutcome, once
 from robustcert.storage.store import Store, open_store
 
@@ -96,8 +97,16 @@ def one_line_failures(step: str) -> Iterator[None]:
     try:
         yield
     except RobustcertError as error:
-        print(f"{FAILURE_PREFIX} {step} {' '.join(str(error).split())}", file=sys.stderr, flush=True)
+        _print_failure(step, str(error))
         raise
+    except OSError as error:
+        place = Path(str(error.filename or tempfile.gettempdir()))
+        _print_failure(step, disk_failure(error, wanted="room and permission for the step's files", path=place))
+        raise
+
+
+def _print_failure(step: str, cause: str) -> None:
+    print(f"{FAILURE_PREFIX} {step} {' '.join(cause.split())}", file=sys.stderr, flush=True)
 
 
 def _load(specification: str) -> LoadedSpecification:

@@ -121,7 +121,7 @@ def flush_folder(folder: Path) -> None:
 def disk_failure(error: OSError, *, wanted: str, path: Path) -> str:
     """One line about a failed file operation: what was wanted, what the system said, what to do."""
     named = error.filename and not str(error.filename).endswith(DRAFT_SUFFIX)
-    cause = f"'{error.strerror or type(error).__name__}' at {str(error.filename if named else path)!r}"
+    cause = f"'{error.strerror or str(error) or type(error).__name__}' at {str(error.filename if named else path)!r}"
     return expected(wanted, got=cause, remedy=_REMEDIES.get(error.errno or 0, "check that path and its disk"))
 
 

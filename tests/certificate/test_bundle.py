@@ -20,7 +20,7 @@ from robustcert.certificate.bundle import (
     record_name,
     records,
 )
-from robustcert.errors import StorageError
+from robustcert.errors import InputError, StorageError
 from robustcert.provenance.run_record import RunRecord
 from robustcert.storage.store import Store, open_store
 from tests.chain import RUN_ID, Chain
@@ -106,6 +106,52 @@ def test_a_store_that_lost_or_changed_a_file_leaves_the_older_bundle_as_it_is(
     with pytest.raises(StorageError, match=sha256):
         export_bundle(open_store(str(tmp_path / "store")), record, target)
     assert contents(target) == {"certificate.json": b"older"}
+
+
+def test_a_model_of_somebody_is_not_replaced_by_a_bundle(chain: Chain, record: RunRecord, tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"mine")
+    with pytest.raises(InputError, match=r"^expected a folder of its own for the bundle, got 'model.safetensors' in"):
+        export_bundle(open_store(str(chain.store)), record, tmp_path)
+    assert contents(tmp_path) == {"model.safetensors": b"mine"}
+
+
+def test_a_bundle_that_was_cut_short_is_replaced(chain: Chain, record: RunRecord, tmp_path: Path) -> None:
+    def killed(self: Path, target: Path) -> Path:
+        if target == tmp_path / "bundle" / bundle.DATASET:
+            raise KeyboardInterrupt
+        return original(self, target)
+
+    original = Path.replace
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            export_bundle(open_store(str(chain.store)), record, tmp_path / "bundle")
+    assert bundle.DATASET not in contents(tmp_path / "bundle")
+    export_bundle(open_store(str(chain.store)), record, tmp_path / "bundle")
+    assert contents(tmp_path / "bundle") == contents(chain.bundle)
+
+
+def test_a_file_in_the_place_of_the_folder_is_said(chain: Chain, record: RunRecord, tmp_path: Path) -> None:
+    (tmp_path / "bundle").write_text("mine")
+    with pytest.raises(StorageError, match=r"expected a writable folder for the bundle, got '(File|Not)"):
+        export_bundle(open_store(str(chain.store)), record, tmp_path / "bundle")
+
+
+@pytest.mark.parametrize("name", ["../../evil", "evil", "/evil"])
+def test_a_record_that_names_a_file_outside_a_bundle_is_refused(store: Store, record: RunRecord, name: str) -> None:
+    mine = written(store, record, files={**record.files, name: record.model_sha256})
+    with pytest.raises(StorageError, match=r"expected a run record in the store's 'runs/.*/record.json', got one of"):
+        read_record(store, mine.run_id)
+
+
+@pytest.mark.parametrize("keep", [0, 1, -1])
+def test_a_damaged_record_is_named(store: Store, record: RunRecord, keep: int) -> None:
+    whole = record.model_dump_json(by_alias=True).encode()
+    store.write_document(record_name("half"), whole[:keep])
+    with pytest.raises(
+        StorageError, match=r"expected a run record in the store's 'runs/half/record.json', got another"
+    ):
+        records(store)
 
 
 def test_a_run_without_record_is_said_to_have_none(store: Store) -> None:

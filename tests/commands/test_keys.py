@@ -41,6 +41,12 @@ def test_a_passphrase_encrypts_the_key(
     assert "open sesame" not in found.out + found.err
 
 
+def test_an_empty_passphrase_is_refused_not_taken_for_none(command_line: CommandLine, tmp_path: Path) -> None:
+    found = command_line("keys", "new", tmp_path / "issuer", "--passphrase", "")
+    assert (found.status, "expected a passphrase, got an empty one" in found.err) == (2, True)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_key_is_never_overwritten(command_line: CommandLine, tmp_path: Path) -> None:
     command_line("keys", "new", tmp_path / "issuer")
     before = (tmp_path / "issuer").read_bytes()

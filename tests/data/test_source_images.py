@@ -1,4 +1,6 @@
 import hashlib
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +40,13 @@ def test_images_are_read_in_sorted_order_with_their_folders_name_as_class(folder
     assert samples.labels.tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
     assert samples.sample_ids.tolist() == list(range(8))
     assert samples.splits is None
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("nowhere.png")])
+def test_what_is_no_file_is_named_at_once(folder: Path, make: Callable[[Path], None]) -> None:
+    make(folder / "cat" / "9.png")
+    with pytest.raises(DataError, match=r"^expected image files in class folders, got 'cat/9.png', which is no file"):
+        read_images(folder, contract=CONTRACT)
 
 
 def test_split_folders_give_the_splits(folder: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from robustcert.data import source_table
 from robustcert.data.raw import Cell, Samples
 from robustcert.data.source_table import read_csv, read_parquet
 from robustcert.errors import DataError
@@ -226,6 +227,17 @@ def test_a_parquet_file_that_claims_more_cells_than_allowed_is_refused_unread(tm
     assert len(read_parquet(path, contract=CONTRACT, split_column=None, most_cells=200)) == 40
     with pytest.raises(DataError, match=r"^expected at most 199 cells, got 200; give the data in parts$"):
         read_parquet(path, contract=CONTRACT, split_column=None, most_cells=199)
+
+
+def test_a_small_parquet_file_that_unpacks_to_a_huge_table_is_refused_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "table.parquet"
+    pd.concat([frame()] * 5000, ignore_index=True).to_parquet(path, compression="zstd")
+    monkeypatch.setattr(source_table, "FEW_CELLS", 100)
+    monkeypatch.setattr(source_table, "MOST_CELLS_PER_BYTE", 1)
+    with pytest.raises(DataError, match=rf"^expected at most {path.stat().st_size} cells, got 1000000; give the data"):
+        read_parquet(path, contract=CONTRACT, split_column=None)
 
 
 @pytest.mark.parametrize("value", [[1, 2], {"a": 1}, b"bytes", pd.Timestamp("2020-01-01")])

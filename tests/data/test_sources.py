@@ -1,4 +1,5 @@
 import hashlib
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -132,6 +133,14 @@ def test_a_missing_source_is_refused(folder: Path, source: str) -> None:
     data = image_data(source=source) if "csv" not in source else table_data(source=source)
     with pytest.raises(DataError, match=rf"^expected data at '{source}', got nothing there; correct data.source$"):
         load_raw(data, folder=folder)
+
+
+def test_a_pipe_is_refused_at_once(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.npz")
+    with pytest.raises(
+        DataError, match=r"^expected a file or a folder, got 'pipe.npz', which is neither; name the data"
+    ):
+        load_raw(image_data(source="pipe.npz"), folder=folder)
 
 
 @pytest.mark.parametrize("name", ["images.npz", "table.csv", "table.parquet", "pictures", "pictures/cat/0.png"])

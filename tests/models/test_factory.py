@@ -30,6 +30,10 @@ def fails():
 
 def number():
     return NUMBER
+
+
+def leaves():
+    raise SystemExit(0)
 """
 
 
@@ -67,12 +71,27 @@ def test_a_factorys_digest_is_that_of_its_source_file(own_models):
         ("own_package.own_models:NUMBER", "got no function 'NUMBER' in own_package.own_models"),
         ("own_package.own_models:needs_an_argument", "got TypeError: .*width.*; run it alone in Python first"),
         ("own_package.own_models:fails", "got ValueError: no weights here; run it alone in Python first"),
+        ("own_package.own_models:leaves", "got SystemExit: 0; run it alone in Python first"),
         ("own_package.own_models:number", r"a torch.nn.Module from .*number\(\), got int; return a torch.nn.Module"),
     ],
 )
 def test_what_is_no_factory_is_refused(factory, match):
     with pytest.raises(ModelError, match=match):
         call_factory(factory)
+
+
+@pytest.mark.parametrize(
+    ("source", "got"),
+    [
+        ("def (:", "SyntaxError: invalid syntax"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("raise SystemExit(0)", "SystemExit: 0"),
+    ],
+)
+def test_a_module_that_fails_on_import_is_refused(own_models, source, got):
+    own_models.write_text(source)
+    with pytest.raises(ModelError, match=rf"module own_package.own_models, got {got}.*; import it alone in Python"):
+        call_factory("own_package.own_models:model")
 
 
 def test_a_module_without_a_source_file_has_no_digest():

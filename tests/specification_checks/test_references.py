@@ -2,7 +2,7 @@
 
 import pytest
 
-from robustcert.specification_checks import REFERENCES, references
+from robustcert.specification_checks import CHOICES, REFERENCES, references
 from tests.specification_checks.edited import messages, said, specification
 
 
@@ -35,6 +35,14 @@ def test_a_criterion_of_an_unknown_threat_model_gets_the_known_ones() -> None:
     assert messages(check, acceptance__1__threatModel="patch") == [
         "expected the name of a threat model, got 'patch'; known: linf-0.1, l2-0.5"
     ]
+
+
+def test_an_unknown_suite_gets_the_nearest_one_before_anything_runs() -> None:
+    assert messages(references.suite_exists, evaluation__suite="quick@7") == [
+        "expected one of the suites quick@1, got 'quick@7'; did you mean 'quick@1'?"
+    ]
+    assert references.suite_exists in CHOICES
+    assert references.suite_exists not in REFERENCES
 
 
 def test_a_criterion_at_a_radius_that_is_not_computed_gets_those_that_are() -> None:

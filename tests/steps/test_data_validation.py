@@ -14,14 +14,17 @@ from robustcert.steps.data_validation import DataValidationOutcome, validate_dat
 from tests.chain import small_specification
 
 CONTRACT = {"kind": "image", "shape": [1, 2, 2], "range": [0, 255], "divideBy": 255, "classes": ["a", "b"]}
+SMOOTHING = {"sigma": 0.25, "unit": "input", "radii": [0, 0.1, 0.25], "n0": 32, "n": 512}
 PROVENANCE = {"source": "made by hand", "licence": "CC0-1.0", "collectedAt": "2026"}
 
 
-def validated(folder: Path, *, x: np.ndarray, y: np.ndarray) -> DataValidationOutcome:
+def validated(folder: Path, *, x: np.ndarray, y: np.ndarray, planned: int = 14) -> DataValidationOutcome:
     np.savez(folder / "own.npz", x=x, y=y)
     data = {"source": "own.npz", "contract": CONTRACT, "provenance": PROVENANCE}
     return validate_data(
-        specification=small_specification(data=data),
+        specification=small_specification(
+            data=data, evaluation={"samples": 1}, certification=SMOOTHING | {"samples": planned}
+        ),
         store=str(folder / "store"),
         source_folder=str(folder),
         run_token="",
@@ -51,6 +54,12 @@ def test_a_broken_contract_gives_a_report_and_no_data_set(tmp_path: Path) -> Non
     assert outcome.summary.startswith("data validation found")
     assert not (tmp_path / "dataset").exists()
     assert json.loads((tmp_path / "report").read_text())["passed"] is False
+
+
+def test_more_planned_samples_than_there_are_end_the_run_before_the_training(tmp_path: Path) -> None:
+    x, y = images()
+    with pytest.raises(DataError, match=r"^expected at least 15 test samples, got 14; lower certification.samples"):
+        validated(tmp_path, x=x, y=y, planned=15)
 
 
 def test_an_unreadable_source_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -42,6 +43,15 @@ def test_a_failure_is_printed_as_one_line_and_passes_on(capsys: pytest.CaptureFi
     with pytest.raises(ClaimError), one_line_failures("gate"):
         raise ClaimError("two\nlines")
     assert capsys.readouterr().err == "::failure gate two lines\n"
+
+
+def test_a_full_disk_is_one_line_with_a_remedy(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(OSError, match="No space"), one_line_failures("certification"):
+        raise OSError(errno.ENOSPC, "No space left on device", "/x/evidence")
+    assert capsys.readouterr().err == (
+        "::failure certification expected room and permission for the step's files, "
+        "got 'No space left on device' at '/x/evidence'; free space there or choose another folder\n"
+    )
 
 
 def test_a_step_is_recorded_and_a_second_one_is_reused(tmp_path: Path) -> None:
