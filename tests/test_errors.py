@@ -48,7 +48,7 @@ def test_each_branch_has_the_exit_status_that_the_tree_names(branch: type[Robust
 def test_the_command_line_ends_with_it_and_one_line(
     command_line: CommandLine, monkeypatch: pytest.MonkeyPatch, error: type[RobustcertError]
 ) -> None:
-    def failing() -> None:
+    def failing(**_: object) -> None:
         raise error("what was expected, what came, what to do")
 
     monkeypatch.setattr(cli, "application", lambda: failing)
