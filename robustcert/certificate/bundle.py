@@ -68,6 +68,7 @@ class BundleFiles:
     certification: Path | None = None
     evaluation: Path | None = None
     adversarials: Path | None = None
+    data_report: Path | None = None
 
 
 def files_in(bundle: Path) -> BundleFiles:
@@ -84,6 +85,7 @@ def files_in(bundle: Path) -> BundleFiles:
         certification=found(CERTIFICATION),
         evaluation=found(EVALUATION),
         adversarials=found(ADVERSARIALS),
+        data_report=found(DATA_REPORT),
     )
 
 
@@ -161,7 +163,8 @@ def _parsed(data: bytes, *, name: str) -> RunRecord:
         record = RunRecord.model_validate_json(data)
     except ValidationError as error:
         raise _damaged(name, "another document") from error
-    if not {CERTIFICATE} <= set(record.files) <= set(NAMES):
+    needed, named = {CERTIFICATE, SPECIFICATION, DATASET}, set(record.files)
+    if not (needed <= named <= set(NAMES) and named & set(MODELS)):
         raise _damaged(name, f"one of the files {sorted(record.files)}"[:200])
     return record
 

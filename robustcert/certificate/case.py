@@ -6,12 +6,14 @@ once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any, Literal
 
+import robustcert
 from robustcert.certificate.bundle import BundleFiles
 from robustcert.certificate.evidence import CERTIFICATION_SCHEMA, EVALUATION_SCHEMA, read_rows
 from robustcert.certificate.schema import Predicate, Statement
@@ -45,6 +47,11 @@ class Case:
     def predicate(self) -> Predicate:
         """The certificate's content."""
         return self.statement.predicate
+
+    @property
+    def of_this_version(self) -> bool:
+        """Whether this version of robustcert issued it: only then are its sentences and constants known here."""
+        return self.predicate.environment.get("robustcert") == robustcert.__version__
 
     @cached_property
     def loaded(self) -> LoadedSpecification:
@@ -80,6 +87,22 @@ def established(check: str, message: str) -> Finding:
 def not_established(check: str, message: str) -> Finding:
     """Nothing was given that could answer."""
     return Finding(check=check, status="not established", message=message)
+
+
+def by_this_versions_rules(check: Callable[[Case], Finding]) -> Callable[[Case], Finding]:
+    """`check`; what it would refuse in a certificate of another version, whose rules may be others, stays open."""
+
+    @wraps(check)
+    def ruled(case: Case) -> Finding:
+        try:
+            return check(case)
+        except VerificationError as error:
+            if case.of_this_version:
+                raise
+            name = check.__name__.replace("_", " ")
+            return not_established(name, f"issued by another version of robustcert; by the rules of this one, {error}")
+
+    return ruled
 
 
 def require(holds: bool, message: str) -> None:

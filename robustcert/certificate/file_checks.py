@@ -6,8 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from robustcert.certificate.case import Case, Finding, Row, established, not_established, require
 from robustcert.certificate.evidence import evidence_root
+from robustcert.certificate.registration_checks import stated
 from robustcert.certificate.results import judge, results
 from robustcert.certificate.schema import EvidencePart
 from robustcert.data.dataset import Dataset
@@ -17,8 +20,9 @@ from robustcert.data.splits import SPLITS
 from robustcert.errors import RobustcertError
 from robustcert.evaluation.curve import CLEAN, NO_PERTURBATION, curve_of
 from robustcert.evaluation.suites import allowed_attacks, load_suite, suite_names
-from robustcert.models.card import read_card
-from robustcert.provenance.digests import sha256_file
+from robustcert.models.card import ModelCard, card_in, identity_preprocessing
+from robustcert.models.file_bytes import is_safetensors, read_model_bytes
+from robustcert.provenance.digests import canonical_json, sha256_file
 from robustcert.smoothing.certified_accuracy import ABSTAIN, CERTIFIED
 from robustcert.smoothing.confidence import certified_radius
 from robustcert.specification import Specification
@@ -45,10 +49,10 @@ def model_file(case: Case) -> Finding:
         return not_established("model", "no model file was given; compare its SHA-256 with the subject yourself")
     wanted, found = case.predicate.model.sha256, sha256_file(case.files.model)
     require(found == wanted, f"model: SHA-256 of {case.files.model.name} is {found}, certified is {wanted}")
-    if case.predicate.model.card.get("format") != "onnx":
-        card, _ = read_card(case.files.model)
-        described = card.model_dump(mode="json", by_alias=True) == case.predicate.model.card
-        require(described, "model: the card in the file is not the one that the certificate describes")
+    require(
+        _is_described(case, case.files.model),
+        "model: the card in the file is not the one that the certificate describes",
+    )
     return established("model", "the file is the certified one")
 
 
@@ -71,7 +75,7 @@ def data_file(case: Case) -> Finding:
         require((root, rows) == (wanted.merkle_root, wanted.rows), f"data: split {split} is not the certified one")
     card, described = (each.model_dump(mode="json", by_alias=True) for each in (case.dataset.card, part))
     for field in DESCRIBED:
-        require(card[field] == described[field], f"data: {field} is not that of the data set's card")
+        require(stated(card[field]) == stated(described[field]), f"data: {field} is not that of the data set's card")
     return established("data", f"{len(case.dataset)} samples with Merkle root {part.merkle_root}")
 
 
@@ -85,6 +89,8 @@ def certification_evidence(case: Case) -> Finding:
     _require_evidence(case.files.certification, case.predicate.certification.evidence, name)
     rows = case.certification_rows
     _require_root(rows, case.predicate.certification.evidence, name)
+    ids = [row["sample"] for row in rows]
+    require(ids == sorted(set(ids)), f"{name}: its samples are not in ascending order, each once")
     for row in rows:
         _require_radius(case, row)
     return established(name, f"{len(rows)} rows, every radius recomputed from its counts")
@@ -107,11 +113,12 @@ def planned_attacks(case: Case) -> Finding:
     if case.files.evaluation is None or suite not in suite_names():
         return not_established(name, f"needs the evaluation evidence, and suite {suite} known to this version")
     found = Counter((row["threat"], row["epsilon"], row["attack"], row["sample"]) for row in case.evaluation_rows)
-    samples = {row["sample"] for row in case.evaluation_rows}
-    wanted = {(*run, sample) for run in _planned_runs(case.specification) for sample in samples}
-    for threat, epsilon, attack, sample in sorted(wanted ^ found.keys()) + [key for key in found if found[key] > 1]:
+    samples = sorted({row["sample"] for row in case.evaluation_rows})
+    wanted = [(*run, sample) for run in _planned_runs(case.specification) for sample in samples]
+    for threat, epsilon, attack, sample in [*sorted({*wanted} ^ {*found}), *(key for key in found if found[key] > 1)]:
         where = f"sample {sample} under {threat}, epsilon {epsilon}, attack {attack}"
         require(False, f"evaluation evidence: {found[threat, epsilon, attack, sample]} rows of {where}")
+    require(list(found) == wanted, "evaluation evidence: its rows are not in the order of the plan")
     return established(name, f"every one at every epsilon, on each of {len(samples)} samples")
 
 
@@ -151,6 +158,30 @@ def evidence_about_data(case: Case) -> Finding:
         for row in rows:
             require(facts[row["sample"]] == (row["input"], row["label"]), _unlike(row))
     return established(name, "every row is about a registered test sample, with its input digest and label")
+
+
+def _is_described(case: Case, model: Path) -> bool:
+    """Whether the certificate repeats the card in the file; an ONNX file has none, and gets the one for the data."""
+    data = read_model_bytes(model)
+    try:
+        told = ModelCard.model_validate_json(canonical_json(case.predicate.model.card))
+        if is_safetensors(data):
+            return card_in(data, source=model.name) == told
+        return _onnx_card(case, grid_rounding=told.preprocessing.grid_rounding) == told
+    except ValidationError:
+        return False
+
+
+def _onnx_card(case: Case, *, grid_rounding: str) -> ModelCard:
+    """The card of an ONNX file; the sentence about the grid is the issuer's where another version wrote it."""
+    data = case.predicate.data
+    told = {} if case.of_this_version else {"grid_rounding": grid_rounding}
+    return ModelCard(
+        format="onnx",
+        input_shape=data.shape,
+        classes=tuple(map(str, range(len(data.classes)))),
+        preprocessing=identity_preprocessing(data.shape).model_copy(update=told),
+    )
 
 
 def _require_evidence(path: Path, part: EvidencePart, name: str) -> None:

@@ -34,11 +34,11 @@ def results(
     specification: Specification, *, evaluation_rows: Sequence[Row], certification_rows: Sequence[Row]
 ) -> ResultsPart:
     """All results of the two evidence tables; DataError where a table lacks rows that the specification asks for."""
-    clean = _clean_outcomes(evaluation_rows)
+    clean_accuracy, under_attack = empirical_results(specification, evaluation_rows)
     wanted = specification.certification
     return ResultsPart(
-        clean_accuracy=rate_part(rate(sum(clean.values()), len(clean))),
-        accuracy_under_attack=tuple(_under_attacks(specification, evaluation_rows, clean)),
+        clean_accuracy=clean_accuracy,
+        accuracy_under_attack=under_attack,
         certified_accuracy=tuple(_certified(certification_rows, radius, wanted) for radius in wanted.radii),
         smoothed_accuracy=rate_part(certified.smoothed_accuracy(certification_rows)),
         abstention_rate=rate_part(certified.abstention_rate(certification_rows)),
@@ -47,9 +47,32 @@ def results(
     )
 
 
+def empirical_results(
+    specification: Specification, evaluation_rows: Sequence[Row]
+) -> tuple[RatePart, tuple[UnderAttackPart, ...]]:
+    """Clean accuracy and accuracy under attack; DataError where rows are missing that the specification asks for."""
+    clean = _clean_outcomes(evaluation_rows)
+    under_attack = tuple(_under_attacks(specification, evaluation_rows, clean))
+    return rate_part(rate(sum(clean.values()), len(clean))), under_attack
+
+
 def judge(specification: Specification, found: ResultsPart, *, valid: bool) -> tuple[CriterionPart, ...]:
     """Every acceptance criterion on the weak end of its interval; an invalid evaluation meets no empirical one."""
-    return tuple(_judge(criterion, specification, found, valid=valid) for criterion in specification.acceptance)
+    return tuple(
+        _judge(criterion, _measured(criterion, specification, found), valid=valid)
+        for criterion in specification.acceptance
+    )
+
+
+def judge_empirical(
+    specification: Specification, clean_accuracy: RatePart, under_attack: Sequence[UnderAttackPart], *, valid: bool
+) -> tuple[CriterionPart, ...]:
+    """As `judge`, the empirical criteria alone: of an evaluation that nothing was certified with."""
+    return tuple(
+        _judge(criterion, _empirical(criterion, specification, clean_accuracy, under_attack), valid=valid)
+        for criterion in specification.acceptance
+        if criterion.metric in EMPIRICAL_METRICS
+    )
 
 
 def rate_part(found: Rate) -> RatePart:
@@ -89,12 +112,13 @@ def _broken_samples(rows: Iterable[Row]) -> dict[tuple[str, str], set[int]]:
     for row in rows:
         if row["attack"] != CLEAN:
             samples = broken[row["threat"], row["epsilon"]]
-            if _reached(row):
+            if reached(row):
                 samples.add(row["sample"])
     return broken
 
 
-def _reached(row: Row) -> bool:
+def reached(row: Row) -> bool:
+    """Whether the outcome of a row is what the attack wanted: its target, or any wrong class."""
     if row["target"] is None:
         return bool(row["adversarial"] != row["label"])
     return bool(row["adversarial"] == row["target"])
@@ -126,8 +150,7 @@ def _certified(rows: Sequence[Row], radius: float, wanted: Certification) -> Cer
     )
 
 
-def _judge(criterion: Criterion, specification: Specification, found: ResultsPart, *, valid: bool) -> CriterionPart:
-    measured = _measured(criterion, specification, found)
+def _judge(criterion: Criterion, measured: RatePart, *, valid: bool) -> CriterionPart:
     observed = measured.lower if criterion.comparator == ">=" else measured.upper
     holds = (
         float(observed) >= criterion.threshold
@@ -148,14 +171,23 @@ def _judge(criterion: Criterion, specification: Specification, found: ResultsPar
 
 
 def _measured(criterion: Criterion, specification: Specification, found: ResultsPart) -> RatePart:
-    if criterion.metric == "clean_accuracy":
-        return found.clean_accuracy
     if criterion.metric == "abstention_rate":
         return found.abstention_rate
     if criterion.metric == "certified_accuracy":
         return _certified_at(criterion.radius, found)
+    return _empirical(criterion, specification, found.clean_accuracy, found.accuracy_under_attack)
+
+
+def _empirical(
+    criterion: Criterion,
+    specification: Specification,
+    clean_accuracy: RatePart,
+    under_attack: Sequence[UnderAttackPart],
+) -> RatePart:
+    if criterion.metric == "clean_accuracy":
+        return clean_accuracy
     threat = specification.threat(str(criterion.threat_model))
-    for part in found.accuracy_under_attack:
+    for part in under_attack:
         if part.threat_model == threat.name and float(part.epsilon) == threat.epsilon:
             return part.accuracy
     raise _no_rows(threat.name, decimal(threat.epsilon))

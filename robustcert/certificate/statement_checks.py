@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import robustcert
 from robustcert.certificate.case import Case, Finding, established, not_established, require
 from robustcert.certificate.claims import LIMITS, claims, scope
-from robustcert.certificate.issue import certification_parameters, subject_name, threat_part
+from robustcert.certificate.issue import (
+    BATCH,
+    FRAGILE_GAP,
+    NOISE,
+    REPRODUCIBILITY,
+    SMOOTHING_SOURCE,
+    certification_parameters,
+    subject_name,
+    threat_part,
+)
 from robustcert.certificate.results import judge
+from robustcert.certificate.schema import Predicate
 from robustcert.certificate.smoothing_key import smoothing_key
 from robustcert.errors import VerificationError
 from robustcert.evaluation.curve import curve_of
@@ -54,6 +63,8 @@ def registered_terms(case: Case) -> Finding:
     for name, value in certification_parameters(written.certification).items():
         found = getattr(predicate.certification, name)
         require(found == value, f"certification: {name} is {found}, the specification registers {value}")
+    votes = (predicate.certification.batch, predicate.certification.fragile_gap)
+    require(votes == (BATCH, FRAGILE_GAP), "certification: batch and fragileGap are not those of the format")
     require(predicate.evaluation.suite == written.evaluation.suite, "evaluation: another suite than was registered")
     days = _moment(predicate.not_after) - _moment(predicate.certified_at)
     require(days == timedelta(days=written.validity.days), f"validity: {days.days} days, not those registered")
@@ -139,7 +150,7 @@ def smoothing_seed(case: Case) -> Finding:
 def sentences(case: Case) -> Finding:
     """The claims in words are those that this version generates from the numbers."""
     predicate = case.predicate
-    if predicate.environment.get("robustcert") != robustcert.__version__:
+    if not case.of_this_version:
         issuer = predicate.environment.get("robustcert")
         return not_established("claims in words", f"issued by version {issuer}; read the numbers, not the sentences")
     wanted = claims(
@@ -151,6 +162,7 @@ def sentences(case: Case) -> Finding:
     require(predicate.claims == wanted, "claims: the sentences do not follow from the results")
     require(predicate.scope == scope(case.specification), "scope: it is not that of the specification")
     require(predicate.limits == LIMITS, "limits: they are not those of this version")
+    _require_method(predicate)
     return established("claims in words", "generated from the results")
 
 
@@ -166,6 +178,13 @@ def _require_samples(case: Case, registered: int | None, found: int) -> None:
     test = case.predicate.data.splits.get("test")
     wanted = registered or (test.rows if test else 0)
     require(found == wanted, f"results: over {found} samples, registered are {wanted}")
+
+
+def _require_method(predicate: Predicate) -> None:
+    described = (predicate.certification.noise, predicate.certification.source)
+    require(described == (NOISE, SMOOTHING_SOURCE), "method: it is not described in the words of this version")
+    promised = (predicate.reproducibility.level, predicate.reproducibility.statement)
+    require(promised == ("bit-exact", REPRODUCIBILITY), "reproducibility: it is not what this version promises")
 
 
 def _moment(text: str) -> datetime:

@@ -15,7 +15,14 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import ValidationError
 
-from robustcert.certificate import adversarial_checks, file_checks, statement_checks
+from robustcert.certificate import (
+    adversarial_checks,
+    data_checks,
+    evaluation_checks,
+    file_checks,
+    registration_checks,
+    statement_checks,
+)
 from robustcert.certificate.bundle import BundleFiles
 from robustcert.certificate.case import Case, Finding
 from robustcert.certificate.envelope import open_envelope, parse_canonical
@@ -31,6 +38,9 @@ CHECKS: tuple[Callable[[Case], Finding], ...] = (
     statement_checks.subject,
     statement_checks.registered_text,
     statement_checks.registered_description,
+    registration_checks.registered_choices,
+    registration_checks.registered_data,
+    registration_checks.registered_model,
     statement_checks.registered_terms,
     statement_checks.registered_attacks,
     statement_checks.registered_results,
@@ -42,9 +52,14 @@ CHECKS: tuple[Callable[[Case], Finding], ...] = (
     file_checks.specification_file,
     file_checks.model_file,
     file_checks.data_file,
+    data_checks.data_grid,
+    data_checks.data_splits,
+    data_checks.data_report_file,
     file_checks.certification_evidence,
     file_checks.evaluation_evidence,
     file_checks.planned_attacks,
+    evaluation_checks.coherent_rows,
+    evaluation_checks.sanity_checks,
     file_checks.evidence_about_data,
     file_checks.recomputed_results,
     adversarial_checks.adversarials_file,

@@ -33,6 +33,7 @@ def verify(
     data: Annotated[Path | None, typer.Option(help="Data set file to compare.")] = None,
     evidence: Annotated[list[Path] | None, typer.Option(help="Evidence table; give it once for each.")] = None,
     adversarials: Annotated[Path | None, typer.Option(help="Perturbed inputs to re-measure.")] = None,
+    data_report: Annotated[Path | None, typer.Option(help="Report of data validation to compare.")] = None,
     at: Annotated[str | None, typer.Option(help="Verify as of this UTC time, such as 2027-01-31T00:00:00Z.")] = None,
     replay: Annotated[int, typer.Option(min=0, help="Repeat this many samples and compare votes (needs torch).")] = 0,
     factory: Annotated[
@@ -48,7 +49,13 @@ def verify(
     from robustcert.certificate.verify import verify as verify_files
 
     files = _files(
-        bundle, specification=specification, model=model, data=data, evidence=evidence or [], adversarials=adversarials
+        bundle,
+        specification=specification,
+        model=model,
+        data=data,
+        evidence=evidence or [],
+        adversarials=adversarials,
+        data_report=data_report,
     )
     more = _replay_check(replay, factory) if replay else ()
     found = verify_files(files, key=load_verification_key(key), now=_now(at), more=more)
@@ -75,10 +82,11 @@ def _files(
     data: Path | None,
     evidence: list[Path],
     adversarials: Path | None,
+    data_report: Path | None,
 ) -> BundleFiles:
     from robustcert.certificate.bundle import BundleFiles, files_in
 
-    for path in (specification, model, data, adversarials, *evidence):
+    for path in (specification, model, data, adversarials, data_report, *evidence):
         if path is not None and not path.is_file():
             raise InputError(expected("a file", got=f"{path}, which is none", remedy="check the name"))
     own = files_in(bundle) if bundle.is_dir() else BundleFiles(certificate=bundle)
@@ -90,6 +98,7 @@ def _files(
         certification=_table(evidence, column="radius") or own.certification,
         evaluation=_table(evidence, column="attack") or own.evaluation,
         adversarials=adversarials or own.adversarials,
+        data_report=data_report or own.data_report,
     )
 
 

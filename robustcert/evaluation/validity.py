@@ -145,6 +145,7 @@ CHECKS: tuple[Callable[[Facts], ValidityCheck], ...] = (
     gradients_present,
     falls_with_epsilon,
 )
+NAMES = tuple(check.__name__.replace("_", "-") for check in CHECKS)
 
 
 def _whole_range(entry: WholeRange, *, chance: float) -> tuple[bool, str]:

@@ -6,22 +6,27 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow.parquet as pq
+import yaml
 
 from robustcert.certificate.bundle import BundleFiles
 from robustcert.certificate.case import Case, Finding
 from robustcert.certificate.claims import claims
 from robustcert.certificate.envelope import sign
 from robustcert.certificate.evidence import CERTIFICATION_SCHEMA, EVALUATION_SCHEMA, evidence_root, write_rows
+from robustcert.certificate.file_checks import DESCRIBED
 from robustcert.certificate.keys import load_signing_key
 from robustcert.certificate.results import judge, results
 from robustcert.certificate.schema import Statement
 from robustcert.certificate.verify import Verification, verify
+from robustcert.data.dataset import Dataset, save_dataset
 from robustcert.provenance.digests import canonical_json
+from robustcert.specification import Data
 from robustcert.specification_file import recorded_specification
 from tests.chain import Chain
 
@@ -89,6 +94,22 @@ def replaced(path: str, value: object) -> Callable[[Document], None]:
         target[int(last) if last.isdecimal() else last] = value
 
     return change
+
+
+def with_data(chain: Chain, folder: Path, data: Data, dataset: Dataset) -> Case:
+    """A case whose specification names `data`, and whose statement and file say of the data what `dataset` says."""
+    path = folder / "dataset.safetensors"
+    save_dataset(dataset, path)
+    card = dataset.card.model_dump(mode="json", by_alias=True)
+
+    def change(statement: Document) -> None:
+        predicate = statement["predicate"]
+        written = yaml.safe_load(predicate["specification"]["text"])
+        written["data"] = data.model_dump(mode="json", by_alias=True, exclude_none=True)
+        predicate["specification"]["text"] = yaml.safe_dump(written)
+        predicate["data"] |= {key: card[key] for key in DESCRIBED}
+
+    return replace(case_of(chain, change), files=chain.with_files(dataset=path))
 
 
 def rows_of(chain: Chain, table: Table) -> Rows:

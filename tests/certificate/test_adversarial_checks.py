@@ -53,7 +53,7 @@ def with_sets(chain: Chain, folder: Path, sets: Sets, change: Callable[[Document
     """A case in which the file, its digest, and the digests in the evidence rows are all those of `sets`."""
     path, table = folder / "adversarials.safetensors", folder / "evaluation.parquet"
     save_adversarials(sets, path)
-    write_rows(named(rows_of(chain, "evaluation"), sets), table, schema=SCHEMAS["evaluation"])
+    write_rows(named(chain, sets), table, schema=SCHEMAS["evaluation"])
 
     def signed(statement: Document) -> None:
         replaced("evaluation.adversarialsSha256", hashlib.sha256(path.read_bytes()).hexdigest())(statement)
@@ -63,20 +63,28 @@ def with_sets(chain: Chain, folder: Path, sets: Sets, change: Callable[[Document
     return replace(case_of(chain, signed), files=chain.with_files(adversarials=path, evaluation=table))
 
 
-def named(rows: Rows, sets: Sets) -> Rows:
-    """Rows that name the inputs of `sets`, at each threat's own epsilon, and no others."""
-    digests = {
-        (*key.split("/"), sample): hashlib.sha256(x.tobytes()).hexdigest()
+def named(chain: Chain, sets: Sets) -> Rows:
+    """Rows that name the inputs of `sets` and how far they are, at each threat's own epsilon, and no others."""
+    x_before = load_dataset(Path(str(chain.files.dataset))).x()
+    findings = {
+        (*key.split("/"), sample): {
+            "perturbed": hashlib.sha256(x.tobytes()).hexdigest(),
+            "distance": f"{length(x.flatten() - x_before[sample % len(x_before)].flatten(), key):.12f}",
+        }
         for key, found in sets.items()
         for sample, x in zip(found.sample_ids.tolist(), found.x_adv, strict=True)
     }
     own = {("linf-0.1", "0.1"), ("l2-0.5", "0.5")}
     return [
-        row | {"perturbed": digests.get((row["threat"], row["attack"], row["sample"]), "")}
+        row | findings.get((row["threat"], row["attack"], row["sample"]), {"perturbed": "", "distance": "0"})
         if (row["threat"], row["epsilon"]) in own
         else row
-        for row in rows
+        for row in rows_of(chain, "evaluation")
     ]
+
+
+def length(moved: NDArray[np.float64], key: str) -> float:
+    return float(np.linalg.norm(moved, ord=np.inf if key.startswith("linf") else 2))
 
 
 def with_images(sets: Sets, key: str, images: Images) -> Sets:
@@ -197,6 +205,19 @@ def test_inputs_of_another_shape_and_of_unknown_samples_are_refused(chain: Chain
         adversarials_file(with_sets(chain, tmp_path, unknown))
 
 
+def within_budget(rows: Rows) -> Rows:
+    """The same rows, none of which says that its input is farther away than epsilon."""
+    return [row | {"distance": "0.1"} if row["perturbed"] and row["epsilon"] == "0.1" else row for row in rows]
+
+
+def test_an_input_is_as_far_away_as_its_row_says(chain: Chain, tmp_path: Path) -> None:
+    def nearer(rows: Rows) -> Rows:
+        return [row | {"distance": "0.001"} if row["perturbed"] and row["epsilon"] == "0.1" else row for row in rows]
+
+    message = rf"that of sample \[\d+\] under {LINF.partition('/')[0]}/.* is not as far as its row says"
+    assert re.search(message, reason(verified(chain, with_rows(chain, tmp_path, "evaluation", nearer))))
+
+
 def test_an_issuer_who_signs_rows_and_inputs_beyond_the_budget_is_refused(
     chain: Chain, tmp_path: Path, sets: Sets
 ) -> None:
@@ -208,7 +229,7 @@ def test_an_issuer_who_signs_rows_and_inputs_beyond_the_budget_is_refused(
         chain,
         tmp_path,
         "evaluation",
-        lambda rows: named(rows, further),
+        lambda rows: within_budget(named(chain, further)),
         also=replaced("evaluation.adversarialsSha256", digest),
     )
     assert "is outside budget or bounds" in reason(verified(chain, replace(files, adversarials=path)))

@@ -62,6 +62,7 @@ def test_files_are_found_by_name_and_what_is_not_there_is_none(chain: Chain, tmp
         "certification.parquet",
         "evaluation.parquet",
         "adversarials.safetensors",
+        "data_report.json",
     }
     nothing = files_in(tmp_path)
     assert nothing.certificate == tmp_path / "certificate.json"

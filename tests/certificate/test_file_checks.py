@@ -266,8 +266,37 @@ def _about(row: Document, other: Document) -> bool:
 
 
 def _exchanged(rows: Rows) -> Rows:
+    """Two samples change names; rows stay in the order of their samples."""
     a, b = sorted({row["sample"] for row in rows})[:2]
-    return [row | {"sample": {a: b, b: a}.get(row["sample"], row["sample"])} for row in rows]
+    renamed = [row | {"sample": {a: b, b: a}.get(row["sample"], row["sample"])} for row in rows]
+    runs = list(map(_run_of, rows))
+    return sorted(renamed, key=lambda row: (runs.index(_run_of(row)), row["sample"]))
+
+
+def _run_of(row: Document) -> tuple[Any, Any, Any]:
+    return row.get("threat"), row.get("epsilon"), row.get("attack")
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("certification", "certification evidence: its samples are not in ascending order, each once"),
+        ("evaluation", "evaluation evidence: its rows are not in the order of the plan"),
+    ],
+)
+def test_rows_stand_in_the_one_order_that_is_documented(
+    chain: Chain, tmp_path: Path, table: Table, message: str
+) -> None:
+    files = with_rows(chain, tmp_path, table, lambda rows: [rows[1], rows[0], *rows[2:]])
+    assert reason(verified(chain, files)) == message
+
+
+def test_one_sample_certified_twice_is_not_two(chain: Chain, tmp_path: Path) -> None:
+    rows, path = rows_of(chain, "certification"), tmp_path / "certification.parquet"
+    write_rows([rows[1], *rows[1:]], path, schema=SCHEMAS["certification"])
+    case = replace(case_of(chain, trusting(path, "certification")), files=chain.with_files(certification=path))
+    with pytest.raises(VerificationError, match="its samples are not in ascending order, each once"):
+        checks.certification_evidence(case)
 
 
 @pytest.mark.parametrize("table", ["certification", "evaluation"])

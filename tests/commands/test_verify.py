@@ -32,6 +32,7 @@ def test_files_can_be_given_one_by_one(command_line: CommandLine, chain: Chain) 
         *("--specification", bundle / "specification.yaml", "--model", bundle / "model.safetensors"),
         *("--data", bundle / "dataset.safetensors", "--adversarials", bundle / "adversarials.safetensors"),
         *("--evidence", bundle / "evaluation.parquet", "--evidence", bundle / "certification.parquet"),
+        *("--data-report", bundle / "data_report.json"),
     )
     assert (found.status, found.out.count("unknown ")) == (0, 1), found.out
 
