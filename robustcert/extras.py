@@ -14,6 +14,7 @@ EXTRA_OF = {
     "kfp": "kfp",
     "minio": "s3",
     "onnx": "onnx",
+    "httpx": "cluster",
 }
 
 
