@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from robustcert.attacks.ball import Ball, Region
 from robustcert.attacks.fixed_batches import in_fixed_batches, logits_of
+from robustcert.models.execution_device import device_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,18 +50,26 @@ class Aim:
             return F.cross_entropy(logits_BK, self.y_B, reduction="none")
         return -F.cross_entropy(logits_BK, self.targets_B, reduction="none")
 
+    def to(self, device: torch.device) -> Aim:
+        """The same aim, its tensors on `device`."""
+        return Aim(y_B=self.y_B.to(device), targets_B=None if self.targets_B is None else self.targets_B.to(device))
+
     def rows(self, index: Tensor) -> Aim:
         """The aim of these rows only."""
         return Aim(y_B=self.y_B[index], targets_B=None if self.targets_B is None else self.targets_B[index])
 
 
 def logits_and_gradient(module: nn.Module, x_BX: Tensor, aim: Aim) -> tuple[Tensor, Tensor]:
-    """logits_BK and the gradient of the aim's loss with respect to x_BX, both detached; weights get no gradient."""
-    x_BX = x_BX.detach().requires_grad_(True)
+    """logits_BK and the gradient of the aim's loss with respect to x_BX, both detached; weights get no gradient.
+
+    Computed where the module lies, and brought back to where x_BX does.
+    """
+    home, device = x_BX.device, device_of(module)
+    x_BX = x_BX.detach().to(device).requires_grad_(True)
     with torch.enable_grad():
         logits_BK = module(x_BX)
-        (gradient_BX,) = torch.autograd.grad(aim.loss(logits_BK).sum(), x_BX)
-    return logits_BK.detach(), gradient_BX.nan_to_num()
+        (gradient_BX,) = torch.autograd.grad(aim.to(device).loss(logits_BK).sum(), x_BX)
+    return logits_BK.detach().to(home), gradient_BX.nan_to_num().to(home)
 
 
 def fixed_logits_and_gradient(module: nn.Module, x_BX: Tensor, aim: Aim) -> tuple[Tensor, Tensor]:

@@ -45,6 +45,11 @@ class Ball:
         _require_inside(threat, ball, torch.from_numpy(dataset.x()))
         return ball
 
+    def to(self, device: torch.device) -> Ball:
+        """The same ball, its tensors on `device`."""
+        scale, lower, upper = self.scale.to(device), self.lower.to(device), self.upper.to(device)
+        return Ball(norm=self.norm, epsilon=self.epsilon, scale=scale, lower=lower, upper=upper)
+
     def around(self, x_BX: Tensor) -> Region:
         """The ball around each row of x_BX (float64 where the inputs are not float32 values)."""
         x_BX = x_BX.double()
@@ -99,6 +104,16 @@ class Region:
             clean_BX=self.clean_BX[index],
             lowest_BX=self.lowest_BX[index],
             highest_BX=self.highest_BX[index],
+        )
+
+    def to(self, device: torch.device) -> Region:
+        """The same region, its tensors on `device`."""
+        return Region(
+            ball=self.ball.to(device),
+            x_BX=self.x_BX.to(device),
+            clean_BX=self.clean_BX.to(device),
+            lowest_BX=self.lowest_BX.to(device),
+            highest_BX=self.highest_BX.to(device),
         )
 
     def displaced(self, v_BX: Tensor) -> Tensor:

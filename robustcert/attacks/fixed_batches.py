@@ -11,13 +11,16 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from robustcert.models.execution_device import device_of
+
 FIXED_ROWS = 256
 
 
 def logits_of(module: nn.Module, x_BX: Tensor) -> Tensor:
-    """logits_BK of x_BX, read as float32, without gradients."""
+    """logits_BK of x_BX, read as float32, without gradients; computed where the module lies, brought back to x_BX."""
+    device = device_of(module)
     with torch.no_grad():
-        (logits_BK,) = in_fixed_batches(lambda block_BX: (module(block_BX),), x_BX.float())
+        (logits_BK,) = in_fixed_batches(lambda block_BX: (module(block_BX.to(device)).to(x_BX.device),), x_BX.float())
     return logits_BK
 
 

@@ -23,11 +23,11 @@ DOMAIN = b"robustcert-attack-v1\0"
 
 
 def random_starts(ball: Ball, *, sample_ids: Sequence[int], restart: int, seed: int) -> Tensor:
-    """Float64 v_BX, uniform in the ball of radius ball.epsilon; coordinates with scale 0 stay 0.
+    """Float64 v_BX on the CPU, uniform in the ball of radius ball.epsilon; coordinates with scale 0 stay 0.
 
     linf: uniform in each coordinate. l2: a normal direction at radius epsilon * u^(1/D), D coordinates may move.
     """
-    movable = (ball.scale > 0).numpy()
+    movable = (ball.scale > 0).cpu().numpy()
     draw = _in_cube if ball.norm == "linf" else _in_sphere
     v_BX = np.zeros((len(sample_ids), *movable.shape))
     for row, sample_id in enumerate(sample_ids):

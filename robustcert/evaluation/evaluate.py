@@ -19,6 +19,7 @@ from robustcert.evaluation.sanity import changed_at_zero, not_finite, rows_that_
 from robustcert.evaluation.suites import AttackConfig, Suite, allowed_attacks, load_suite
 from robustcert.evaluation.validity import Facts, ValidityCheck, validity_of
 from robustcert.models.canonical_execution import canonical_execution
+from robustcert.models.execution_device import Device, execution_device, placed
 from robustcert.models.model import LoadedModel
 from robustcert.specification import Specification
 from robustcert.threat_model import ThreatModel
@@ -56,17 +57,23 @@ class PlannedRun:
 
 
 def evaluate(
-    model: LoadedModel, dataset: Dataset, specification: Specification, *, progress: Progress | None = None
+    model: LoadedModel,
+    dataset: Dataset,
+    specification: Specification,
+    *,
+    progress: Progress | None = None,
+    device: Device = "auto",
 ) -> EvaluationResult:
     """Evaluate `model` on every sample of `dataset` as `specification.evaluation` and its threat models say.
 
-    Raises SpecificationError when a suite is unknown, none of its attacks is within a threat's access, a sample lies
-    outside a threat's bounds, or nothing may be changed.
+    The model runs on `device`; searches and results stay on the CPU. Raises SpecificationError when a suite is unknown,
+    none of its attacks is within a threat's access, a sample lies outside a threat's bounds, or nothing may be changed;
+    ModelError where the device can't be used.
     """
     suite = load_suite(specification.evaluation.suite)
     plan = planned_runs(specification, suite)
     with canonical_execution():
-        clean = clean_pass(model.module, dataset)
+        clean = clean_pass(placed(model.module, execution_device(device)), dataset)
         runs = list(_attacked(clean, plan, seed=specification.seed, progress=progress or _silent))
         facts = _facts(clean, plan, runs, seed=specification.seed)
     (progress or _silent)(len(plan) + 1, len(plan) + 1, "checked itself")

@@ -6,7 +6,10 @@ model file already, robustcert's or ONNX, keeps its bytes and so its digest. Sha
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import safetensors.torch
@@ -28,6 +31,9 @@ from robustcert.specification import Model
 from robustcert.storage.atomic import draft
 
 PROBE_ROWS = 16
+S3 = "s3://"
+
+Fetch = Callable[[str, Path], object]
 
 
 def import_model(model: Model, *, dataset: Dataset, folder: Path, target: Path) -> LoadedModel:
@@ -48,6 +54,35 @@ def import_model(model: Model, *, dataset: Dataset, folder: Path, target: Path) 
     check_logits(frozen(classifier), probe_BX, n_classes=len(card.classes))
     save_model(classifier, card, target)
     return _read_back(target, model=model, like=classifier, probe_BX=probe_BX)
+
+
+@contextmanager
+def located(model: Model, *, uri: str, fetch: Fetch | None = None) -> Iterator[Model]:
+    """The own model with its file read from `uri`, a path or s3:// URI; as it is where that is empty.
+
+    `fetch(uri, target)` copies an S3 object, by default with `storage.s3.fetch_object`. Raises ModelError unless
+    the specification registers the file's SHA-256: where it lies may then change, what it is may not.
+    """
+    if uri and model.sha256 is None:
+        remedy = "register the SHA-256 of the file, or leave model_uri out"
+        raise ModelError(expected("'model.sha256' of the specification with model_uri", got="none", remedy=remedy))
+    if not uri.startswith(S3):
+        yield _moved(model, uri) if uri else model
+        return
+    with TemporaryDirectory(prefix="robustcert-") as folder:
+        path = Path(folder) / f"model{PurePosixPath(uri.partition('?')[0]).suffix.lower()}"
+        (fetch or _fetch_object)(uri, path)
+        yield _moved(model, str(path))
+
+
+def _moved(model: Model, path: str) -> Model:
+    return model.model_copy(update={"onnx" if model.onnx is not None else "weights": path})
+
+
+def _fetch_object(uri: str, target: Path) -> None:
+    from robustcert.storage.s3 import fetch_object
+
+    fetch_object(uri, target)
 
 
 def own_files_sha256(model: Model, *, folder: Path) -> dict[str, str]:

@@ -14,7 +14,10 @@ import torch
 
 @contextmanager
 def canonical_execution() -> Iterator[None]:
-    """Canonical settings of torch inside; the settings found are put back after, whatever happens."""
+    """Canonical settings of torch inside; the settings found are put back after, whatever happens.
+
+    On a GPU, cuBLAS needs a variable as well, which `robustcert.models.execution_device` sees to.
+    """
     with ExitStack() as restore:
         restore.callback(torch.set_num_threads, torch.get_num_threads())
         restore.callback(torch.set_float32_matmul_precision, torch.get_float32_matmul_precision())
@@ -23,4 +26,9 @@ def canonical_execution() -> Iterator[None]:
         torch.set_float32_matmul_precision("highest")
         torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms would import the compiler: 1.3 s
         restore.enter_context(torch.autocast("cpu", enabled=False))
+        restore.enter_context(
+            torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+        )
+        if torch.cuda.is_available():
+            restore.enter_context(torch.autocast("cuda", enabled=False))
         yield

@@ -7,6 +7,7 @@ certificate. Timings and resource use belong to the run record.
 from __future__ import annotations
 
 import platform
+import re
 import subprocess
 import sys
 from functools import cache
@@ -17,6 +18,7 @@ import robustcert
 from robustcert.provenance.digests import canonical_json, sha256_bytes, sha256_file
 
 PACKAGES = ("numpy", "scipy", "torch", "scikit-learn", "pyarrow", "safetensors", "kfp")
+NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 PACKAGE_FOLDER = Path(robustcert.__file__).parent
 
 
@@ -70,18 +72,30 @@ def _git(folder: Path, *arguments: str) -> str | None:
 def _torch_environment() -> dict[str, object]:
     import torch
 
-    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none"
+    from robustcert.models.execution_device import execution_device
+
+    device = execution_device().type
     return {
         "cpuCapability": torch.backends.cpu.get_cpu_capability(),
         "mathLibraries": _math_libraries(torch.__config__.show()),
-        "device": "cpu",
-        "gpu": gpu,
+        "device": device,
+        "gpu": torch.cuda.get_device_name(0) if device == "cuda" else "none",
+        "gpuDriver": gpu_driver() if device == "cuda" else "none",
         "cuda": torch.version.cuda or "none",
         "cudnn": str(torch.backends.cudnn.version() or "none"),  # type: ignore[no-untyped-call]
         "threadsPerProcess": "1",
         "deterministicAlgorithms": "true",
         "nonDeterministicOperations": "none known on this device",
     }
+
+
+def gpu_driver(file: Path = NVIDIA_DRIVER) -> str:
+    """Version of the NVIDIA driver, as its kernel module tells it; `unknown` where it tells nothing."""
+    try:
+        found = re.search(r"\b\d+\.\d+(\.\d+)*\b", file.read_text().partition("\n")[0])
+    except OSError:
+        return "unknown"
+    return found[0] if found else "unknown"
 
 
 def _math_libraries(description: str) -> str:

@@ -1,7 +1,8 @@
 """Which epoch's weights are kept: chosen on the validation split by accuracy under attack, never on the test split.
 
-Shapes: N validation samples, X the shape of one input. Rice et al. 2020 (arXiv:2002.11569): the last epoch is not the
-best one under attack.
+Shapes: L validation samples of this process, X the shape of one input. A sample's result depends on that sample alone,
+so the score is the same for any number of processes with equal weights. Rice et al. 2020 (arXiv:2002.11569): the last
+epoch is not the best one under attack.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from robustcert.attacks.pgd import pgd
 from robustcert.data.dataset import Dataset
 from robustcert.data.planned_samples import planned_samples
 from robustcert.threat_model import ThreatModel
+from robustcert.training.world import ALONE, World
 
 ATTACK_STEPS = 10
 MOST_SAMPLES = 1000
@@ -35,28 +37,31 @@ class Score:
 class Validation:
     """The validation samples (at most 1000, chosen by seed) and the threat they are attacked under."""
 
-    def __init__(self, dataset: Dataset, threat: ThreatModel, *, seed: int) -> None:
+    def __init__(self, dataset: Dataset, threat: ThreatModel, *, seed: int, world: World = ALONE) -> None:
         ids = dataset.sample_ids.tolist()
         chosen = dataset.rows(planned_samples(ids, samples=min(MOST_SAMPLES, len(ids)), seed=seed))
-        self._ball = Ball.from_threat(threat, chosen)
-        self._x_NX = torch.from_numpy(chosen.x())
-        self._y_N = torch.from_numpy(chosen.y)
-        self._sample_ids: list[int] = chosen.sample_ids.tolist()
+        self._ball, self._of = Ball.from_threat(threat, chosen), len(chosen)
+        mine = world.mine(torch.arange(len(chosen)))
+        self._x_LX = torch.from_numpy(chosen.x())[mine]
+        self._y_L = torch.from_numpy(chosen.y)[mine]
+        self._sample_ids: list[int] = chosen.sample_ids[mine.numpy()].tolist()
         self._seed = seed
+        self._world = world
 
     def score(self, module: nn.Module) -> Score:
-        """Score of `module`, in eval mode from here on."""
+        """Score of `module`, in eval mode from here on; every process of the world takes part and gets it."""
         module.eval()
-        correct_N = predictions_of(module, self._x_NX) == self._y_N
-        rows = correct_N.nonzero()[:, 0]
+        rows = (predictions_of(module, self._x_LX) == self._y_L).nonzero()[:, 0]
         broken = int(self._broken(module, rows).sum())
-        return Score(clean=len(rows), under_attack=len(rows) - broken, of=len(self._y_N))
+        counts = torch.tensor([len(rows), len(rows) - broken])
+        self._world.add_up([counts])
+        return Score(clean=int(counts[0]), under_attack=int(counts[1]), of=self._of)
 
     def _broken(self, module: nn.Module, rows: Tensor) -> Tensor:
         return pgd(
             module,
-            self._x_NX[rows],
-            self._y_N[rows],
+            self._x_LX[rows],
+            self._y_L[rows],
             ball=self._ball,
             steps=ATTACK_STEPS,
             restarts=1,

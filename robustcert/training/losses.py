@@ -34,9 +34,8 @@ class PerturbedBatch:
     def inputs(self, module: nn.Module, y_B: Tensor) -> Tensor:
         """x_adv_BX, found with the module in eval mode; the module is left in training mode."""
         ball, aim = self.region.ball, Aim(y_B=y_B)
-        x_adv_BX = self.region.displaced(
-            random_starts(ball, sample_ids=self.sample_ids, restart=self.epoch, seed=self.seed)
-        )
+        starts_BX = random_starts(ball, sample_ids=self.sample_ids, restart=self.epoch, seed=self.seed)
+        x_adv_BX = self.region.displaced(starts_BX.to(self.region.clean_BX.device))
         module.eval()
         for _ in range(self.steps):
             _, gradient_BX = logits_and_gradient(module, x_adv_BX, aim)

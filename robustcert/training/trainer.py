@@ -1,39 +1,47 @@
 """Train a reference architecture: PGD adversarial training (Madry et al. 2018) with noise for randomized smoothing.
 
-Shapes: N training samples, B batch, X the shape of one input. Everything random is keyed: initial weights by the seed,
-order and noise by (seed, epoch), starts of the attack by (seed, sample id, epoch). One thread and deterministic
-algorithms, so that two runs on one machine give the same bits, whatever the order of the samples in the file.
+Initial weights are keyed by the seed, and everything random after them as `robustcert.training.epochs` says. One thread
+a process and deterministic algorithms, so that two runs on one machine with equally many processes give the same bits,
+whatever the order of the samples in the file.
+
+Several processes minimise the same loss on the same batches in the same order; only float32 sums are taken in another
+order. The first epoch's loss is equal to that of one process to 1e-5, relative (measured for 1, 2 and 3 processes and
+each architecture: 1e-7, `benchmarks/process_tolerance.py`). Later ones may depart, as rounding is amplified by signs of
+gradients, kinks and BatchNorm: so the number of processes is part of what a result was computed with.
 """
 
 from __future__ import annotations
 
-import hashlib
-import math
-from collections.abc import Callable, Sequence
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from robustcert import __version__
-from robustcert.attacks.ball import Ball, Region
-from robustcert.data.dataset import Dataset
+from robustcert.attacks.ball import Ball
+from robustcert.data.dataset import Dataset, load_dataset, save_dataset
 from robustcert.errors import SpecificationError, expected
 from robustcert.models.architectures import parameters_of
 from robustcert.models.canonical_execution import canonical_execution
 from robustcert.models.card import ModelCard, Preprocessing, preprocessing_of
+from robustcert.models.execution_device import Device, execution_device
+from robustcert.models.files import load_model, save_model
 from robustcert.models.model import Classifier, build_classifier, frozen
+from robustcert.provenance.digests import canonical_json, sha256_bytes
 from robustcert.specification import Specification, Training
 from robustcert.threat_model import ThreatModel
-from robustcert.training.checkpoints import BestCheckpoint, Score, Validation
-from robustcert.training.losses import PerturbedBatch, mean_loss
+from robustcert.training.batch_statistics import with_global_statistics
+from robustcert.training.checkpoints import BestCheckpoint, Validation
+from robustcert.training.epochs import Course, Epoch, Progress, run_epochs
+from robustcert.training.ranks import in_ranks
+from robustcert.training.world import World
+from robustcert.work_folder import work_folder
 
-WARM_UP = 0.3
-DOMAIN = b"robustcert-training-v1\0"
-
-Progress = Callable[[int, int, str], None]
-Epoch = dict[str, float]
+DATASET = "dataset.safetensors"
+MODEL = "model.safetensors"
+EPOCHS = "epochs.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,40 +58,53 @@ class TrainingResult:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Course:
-    """All that stays the same over the epochs. `noise_X` is the noise deviation in input units, None without noise."""
+class _Task:
+    """What each of several processes is given: files of `folder` hold the data set, and later the result."""
 
-    settings: Training
-    region: Region
-    y_N: Tensor
-    sample_ids_N: Tensor
-    noise_X: Tensor | None
+    specification: Specification
     seed: int
-
-    @property
-    def batches(self) -> int:
-        """Optimizer steps in one epoch."""
-        return math.ceil(len(self.y_N) / self.settings.batch_size)
+    folder: Path
 
 
 def train(
-    specification: Specification, dataset: Dataset, *, seed: int, progress: Progress | None = None
+    specification: Specification,
+    dataset: Dataset,
+    *,
+    seed: int,
+    progress: Progress | None = None,
+    processes: int = 1,
+    device: Device = "auto",
 ) -> TrainingResult:
     """Train `specification.model` on the train split, and choose the epoch on the validation split.
 
-    Raises SpecificationError when there is nothing to train, or the loss is no longer finite.
+    `processes` share every batch, with one GPU each or on the CPU. Raises SpecificationError when there is nothing to
+    train, or the loss is no longer finite; ModelError where there are too few GPUs; StepError when a process dies.
+    """
+    if processes > 1:
+        return _in_processes(specification, dataset, seed=seed, progress=progress, processes=processes, device=device)
+    return train_together(World(device=execution_device(device)), specification, dataset, seed=seed, progress=progress)
+
+
+def train_together(
+    world: World, specification: Specification, dataset: Dataset, *, seed: int, progress: Progress | None = None
+) -> TrainingResult:
+    """The part of one process of `world` in a training that all of them start with equal arguments; all get the result.
+
+    Raises what `train` raises; StepError also when the processes end with different weights.
     """
     settings, threat = _settings(specification), training_threat(specification)
     train_split = _in_order(dataset.select("train"))
     card = _card(specification, train_split)
-    course = _course(specification, train_split, threat=threat, seed=seed)
+    course = _course(specification, train_split, threat=threat, seed=seed, world=world)
     with canonical_execution():
-        classifier = build_classifier(card, seed=seed)
-        validation = Validation(dataset.select("validation"), threat, seed=seed)
+        chosen = build_classifier(card, seed=seed)
+        module = with_global_statistics(build_classifier(card, seed=seed), world).to(world.device)
+        validation = Validation(dataset.select("validation"), threat, seed=seed, world=world)
         best = BestCheckpoint(settings.method)
-        history = _epochs(classifier, course, validation, best, progress=progress or _silent)
-    best.restore(classifier)
-    return TrainingResult(classifier=frozen(classifier), card=card, history=history, chosen_epoch=best.epoch)
+        history = run_epochs(module, course, validation, best, progress=progress or _silent)
+    best.restore(chosen)
+    _require_equal_weights(chosen, world)
+    return TrainingResult(classifier=frozen(chosen), card=card, history=history, chosen_epoch=best.epoch)
 
 
 def training_threat(specification: Specification) -> ThreatModel:
@@ -92,14 +113,41 @@ def training_threat(specification: Specification) -> ThreatModel:
     return specification.threat_models[0] if name is None else specification.threat(name)
 
 
-def learning_rate_factor(step: int, *, steps: int) -> float:
-    """Share of the learning rate at a step from 0: a linear rise over the first 30 %, then half a cosine down to 0.
+def _in_processes(
+    specification: Specification,
+    dataset: Dataset,
+    *,
+    seed: int,
+    progress: Progress | None,
+    processes: int,
+    device: Device,
+) -> TrainingResult:
+    with work_folder() as folder:
+        task = _Task(specification=specification, seed=seed, folder=folder)
+        save_dataset(dataset, folder / DATASET)
+        in_ranks(_work, task, size=processes, device=device, progress=progress or _silent)
+        loaded = load_model(folder / MODEL)
+        epochs = json.loads((folder / EPOCHS).read_text())
+    return TrainingResult(
+        classifier=loaded.module, card=loaded.card, history=epochs["history"], chosen_epoch=epochs["chosen"]
+    )
 
-    >>> [round(learning_rate_factor(step, steps=10), 2) for step in (0, 2, 9)]
-    [0.17, 0.83, 0.01]
-    """
-    done = (step + 0.5) / steps
-    return done / WARM_UP if done < WARM_UP else 0.5 * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP)))
+
+def _work(world: World, task: _Task, progress: Progress) -> None:
+    """What each of several processes does; the first leaves the result in the task's folder."""
+    dataset = load_dataset(task.folder / DATASET)
+    result = train_together(world, task.specification, dataset, seed=task.seed, progress=progress)
+    if world.rank == 0:
+        save_model(result.classifier, result.card, task.folder / MODEL)
+        epochs = {"history": result.history, "chosen": result.chosen_epoch}
+        (task.folder / EPOCHS).write_text(json.dumps(epochs))
+
+
+def _require_equal_weights(classifier: Classifier, world: World) -> None:
+    if world.size > 1:
+        digests = {name: sha256_bytes(value.numpy().tobytes()) for name, value in classifier.state_dict().items()}
+        remedy = "run again; if it repeats, look for a device or an installation that is not like the others"
+        world.require_equal(sha256_bytes(canonical_json(digests)), what="weights", remedy=remedy)
 
 
 def _settings(specification: Specification) -> Training:
@@ -134,7 +182,7 @@ def _preprocessing(dataset: Dataset) -> Preprocessing:
     return preprocessing_of(mean.tolist(), np.where(std > 0, std, 1.0).tolist())
 
 
-def _course(specification: Specification, dataset: Dataset, *, threat: ThreatModel, seed: int) -> Course:
+def _course(specification: Specification, dataset: Dataset, *, threat: ThreatModel, seed: int, world: World) -> Course:
     settings = _settings(specification)
     noise = settings.noise_sigma * dataset.perturbation_scale(specification.certification.unit)
     return Course(
@@ -144,92 +192,8 @@ def _course(specification: Specification, dataset: Dataset, *, threat: ThreatMod
         sample_ids_N=torch.from_numpy(dataset.sample_ids),
         noise_X=torch.from_numpy(noise).float() if settings.noise_sigma > 0 else None,
         seed=seed,
+        world=world,
     )
-
-
-def _epochs(
-    classifier: Classifier, course: Course, validation: Validation, best: BestCheckpoint, *, progress: Progress
-) -> list[Epoch]:
-    settings, history = course.settings, list[Epoch]()
-    optimizer = torch.optim.AdamW(
-        classifier.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-    )
-    steps = settings.epochs * course.batches
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, steps=steps))
-    for epoch in range(1, settings.epochs + 1):
-        loss = _epoch(classifier, course, optimizer, schedule, epoch=epoch)
-        score = validation.score(classifier)
-        best.offer(classifier, score, epoch=epoch)
-        history.append(_record(epoch, loss, score))
-        progress(epoch, settings.epochs, f"validation: {score.clean} correct, {score.under_attack} under attack")
-    return history
-
-
-def _epoch(
-    classifier: Classifier,
-    course: Course,
-    optimizer: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LambdaLR,
-    *,
-    epoch: int,
-) -> float:
-    """One pass over the training samples; the mean loss. SpecificationError when it is not finite."""
-    generator = torch.Generator().manual_seed(epoch_seed(course.seed, epoch))
-    order = torch.randperm(len(course.y_N), generator=generator)
-    losses: list[float] = []
-    classifier.train()
-    for rows in order.tensor_split(course.batches):
-        copies = _copies(classifier, course, rows, epoch=epoch, generator=generator)
-        loss = mean_loss(classifier, copies, course.y_N[rows])
-        optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        optimizer.step()
-        schedule.step()
-        losses.append(loss.item())
-    return _finite(sum(losses) / len(losses), epoch=epoch)
-
-
-def _copies(
-    classifier: Classifier, course: Course, rows: Tensor, *, epoch: int, generator: torch.Generator
-) -> Sequence[Tensor]:
-    """The inputs on which a batch is trained: perturbed (or clean, with method standard), and noisy."""
-    region = course.region.rows(rows)
-    first_BX = region.clean_BX
-    if course.settings.method == "pgd":
-        batch = PerturbedBatch(
-            region=region,
-            sample_ids=course.sample_ids_N[rows].tolist(),
-            steps=course.settings.steps,
-            seed=course.seed,
-            epoch=epoch,
-        )
-        first_BX = batch.inputs(classifier, course.y_N[rows])
-    if course.noise_X is None:
-        return (first_BX,)
-    return first_BX, region.clean_BX + course.noise_X * torch.randn(region.clean_BX.shape, generator=generator)
-
-
-def epoch_seed(seed: int, epoch: int) -> int:
-    """Seed of an epoch's order and noise: the first 8 bytes of SHA-256 over domain, seed and epoch, 63 bits of them."""
-    digest = hashlib.sha256(DOMAIN + f"{seed}:{epoch}".encode()).digest()
-    return int.from_bytes(digest[:8], "little") >> 1
-
-
-def _finite(loss: float, *, epoch: int) -> float:
-    if not math.isfinite(loss):
-        remedy = "lower training.learningRate"
-        raise SpecificationError(expected("a finite training loss", got=f"{loss} in epoch {epoch}", remedy=remedy))
-    return loss
-
-
-def _record(epoch: int, loss: float, score: Score) -> Epoch:
-    return {
-        "epoch": epoch,
-        "loss": loss,
-        "validationSamples": score.of,
-        "cleanAccuracy": score.clean / score.of,
-        "accuracyUnderAttack": score.under_attack / score.of,
-    }
 
 
 def _silent(done: int, total: int, text: str) -> None:

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from robustcert.attacks.attack import Aim, fixed_logits_and_gradient, logits_and_gradient
 from robustcert.attacks.ball import Ball
 from robustcert.attacks.fgsm import fgsm
+from robustcert.attacks.fixed_batches import logits_of
 from robustcert.attacks.pgd import pgd
 
 Y, TARGETS = torch.tensor([0, 2, 1]), torch.tensor([1, 1, 0])
@@ -77,3 +78,23 @@ def test_gradients_that_are_not_numbers_move_nothing() -> None:
 
     x, y = torch.rand(3, 4), torch.zeros(3, dtype=torch.int64)
     assert fgsm(Broken(), x, y, ball=ball(0.1)).x_adv_BX.isfinite().all()
+
+
+def test_an_aim_moves_to_a_device_with_its_targets() -> None:
+    meta = torch.device("meta")
+    moved = Aim(y_B=Y, targets_B=TARGETS).to(meta)
+    assert moved.targets_B is not None
+    assert (moved.y_B.device, moved.targets_B.device, Aim(y_B=Y).to(meta).targets_B) == (meta, meta, None)
+
+
+def test_results_come_back_to_where_the_input_lies() -> None:
+    """The model of another device is played by one that reads on the meta device and answers on the CPU."""
+
+    class Elsewhere(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            seen.append(x.device.type)
+            return torch.zeros(len(x), 3)
+
+    seen: list[str] = []
+    assert logits_of(Elsewhere(4, 3, device="meta"), torch.rand(2, 4)).device.type == "cpu"
+    assert seen == ["meta"]

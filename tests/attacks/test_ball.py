@@ -157,3 +157,11 @@ def test_own_bounds_replace_the_contract_and_must_hold_every_sample() -> None:
 def test_a_threat_that_may_change_nothing_is_refused() -> None:
     with pytest.raises(SpecificationError, match="a feature that threat 't' may change, got none; set perturbable"):
         Ball.from_threat(threat(), dataset([False, False]))
+
+
+def test_a_region_moves_to_a_device_with_everything_in_it() -> None:
+    moved = ball(scale=[1.0, 2.0]).around(torch.rand(3, 2)).to(torch.device("meta"))
+    tensors = [moved.x_BX, moved.clean_BX, moved.lowest_BX, moved.highest_BX]
+    tensors += [moved.ball.scale, moved.ball.lower, moved.ball.upper]
+    assert {tensor.device.type for tensor in tensors} == {"meta"}
+    assert (moved.ball.norm, moved.ball.epsilon) == ("linf", 0.1)

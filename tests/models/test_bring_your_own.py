@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import sys
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -14,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from robustcert.data.dataset import Dataset, DatasetCard
 from robustcert.errors import ModelError
 from robustcert.models.architectures import build
-from robustcert.models.bring_your_own import import_model, own_files_sha256
+from robustcert.models.bring_your_own import import_model, located, own_files_sha256
 from robustcert.models.card import ModelCard, preprocessing_of
 from robustcert.models.files import load_model, save_model
 from robustcert.models.model import build_classifier
@@ -298,3 +299,33 @@ def test_the_digests_of_own_files_are_listed_by_their_key(own_models, tmp_path):
     }
     assert own_files_sha256(Model(onnx="own.onnx"), folder=tmp_path) == {"onnx": digest(tmp_path / "own.onnx")}
     assert own_files_sha256(Model(architecture="mlp"), folder=tmp_path) == {}
+
+
+@pytest.mark.parametrize("key", ["weights", "onnx"])
+def test_a_registered_model_is_fetched_from_where_it_lies_now(tmp_path, key):
+    asked = []
+
+    def fetch(uri, target):
+        asked.append(uri)
+        target.write_bytes(b"model")
+
+    own = {"architecture": "mlp", "weights": "old.bin"} if key == "weights" else {"onnx": "old.bin"}
+    registered = Model(**own, sha256="0" * 64)
+    with located(registered, uri="s3://bucket/new.safetensors?endpoint=http://s3.example", fetch=fetch) as model:
+        path = getattr(model, key)
+        assert Path(path).read_bytes() == b"model"
+        assert Path(path).suffix == ".safetensors"
+    assert asked == ["s3://bucket/new.safetensors?endpoint=http://s3.example"]
+    assert not Path(path).exists()
+    with located(registered, uri=str(tmp_path / "copy")) as model:
+        assert getattr(model, key) == str(tmp_path / "copy")
+    with located(registered, uri="") as model:
+        assert model == registered
+
+
+def test_a_model_whose_digest_is_not_registered_lies_where_the_specification_says():
+    with (
+        pytest.raises(ModelError, match=r"^expected 'model\.sha256' of the specification with model_uri, got none; "),
+        located(Model(onnx="own.onnx"), uri="elsewhere.onnx"),
+    ):
+        pytest.fail("it was refused")

@@ -17,12 +17,15 @@ def settings() -> tuple[object, ...]:
         torch.get_float32_matmul_precision(),
         torch.are_deterministic_algorithms_enabled(),
         torch.is_autocast_enabled("cpu"),
+        torch.backends.cudnn.deterministic,
+        torch.backends.cudnn.benchmark,
+        torch.backends.cudnn.allow_tf32,
     )
 
 
 def test_inside_there_is_one_thread_full_precision_and_determinism() -> None:
-    with torch.autocast("cpu"), canonical_execution():
-        assert settings() == (1, "highest", True, False)
+    with torch.autocast("cpu"), torch.backends.cudnn.flags(benchmark=True), canonical_execution():
+        assert settings() == (1, "highest", True, False, True, False, False)
 
 
 def test_what_was_set_before_is_set_after_also_after_a_failure() -> None:

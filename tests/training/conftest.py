@@ -1,17 +1,21 @@
-"""Small data sets with splits, and specifications that train on them in a second."""
+"""Small data sets, specifications that train on them in a second, and two processes that were asked once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 
 from robustcert.data.build import build_dataset
 from robustcert.data.dataset import Dataset
 from robustcert.data.sources import load_raw
 from robustcert.specification import Specification
+from robustcert.training.ranks import in_ranks
+from tests.training.rank_work import Found, TwoProcesses, find_out
 
 
 @pytest.fixture(scope="session")
@@ -54,3 +58,20 @@ def make_specification() -> Callable[..., Specification]:
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def two_processes(tmp_path_factory: pytest.TempPathFactory) -> TwoProcesses:
+    """What both of two processes found in `rank_work.find_out`, on a machine with misleading variables."""
+    folder, progress = tmp_path_factory.mktemp("ranks"), list[tuple[int, int, str]]()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "GLOO_SOCKET_IFNAME"):
+            patch.setenv(name, "nonsense")
+        in_ranks(find_out, folder, size=2, device="cpu", progress=lambda *step: progress.append(step))
+    return TwoProcesses(tuple(_read(folder / f"{rank}.safetensors") for rank in range(2)), progress)
+
+
+def _read(path: Path) -> Found:
+    with safe_open(path, "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return Found(tensors, **file.metadata())
