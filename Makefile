@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint format format-check typecheck generate generate-check lock clean
+.PHONY: help run test check lint format format-check typecheck generate generate-check lint-pipelines lock clean image test-containers test-cluster test-s3 soak
 
 FITS = import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
@@ -18,7 +18,7 @@ ALL_EXTRAS = torch kfp drift monitoring s3 onnx cluster dev
 TEST_ENVIRONMENT = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PATH="$(abspath $(BIN)):$$PATH"
 
 help: ## Print every target with a sentence (this text)
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 # What a newcomer runs.
 
@@ -31,7 +31,7 @@ run: $(VENV)/run.stamp ## Install what the main job needs, certify the digits da
 test: $(VENV)/all.stamp ## Run every test with two workers; print line coverage of robustcert/, at least 90 % of it
 	$(TEST_ENVIRONMENT) $(BIN)/python -m pytest -n 2 --dist worksteal --cov=robustcert --cov-report=term --durations=15
 
-check: lint format-check typecheck generate-check test ## Everything that must hold before a commit lands: all checks, all tests
+check: lint format-check typecheck generate-check lint-pipelines test ## Everything that must hold before a commit lands: all checks, all tests
 
 # Parts of check.
 
@@ -53,6 +53,62 @@ generate: $(VENV)/all.stamp ## Write again every committed file that a program m
 
 generate-check: $(VENV)/all.stamp ## Fail where a committed file differs from what its program makes
 	$(BIN)/python -m tools.generate --check
+
+lint-pipelines: $(VENV)/all.stamp ## Prove on every compiled component and pipeline: node pools, pins, secrets, sizes, patterns
+	$(BIN)/python -m tools.lint_pipelines
+
+# Containers.
+
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' robustcert/__init__.py)
+TARGET ?= cpu
+IMAGE ?= ghcr.io/robustcert/robustcert:$(VERSION)$(if $(filter gpu,$(TARGET)),-gpu)
+DOCKER ?= $(firstword $(foreach program,docker podman,$(shell command -v $(program))))
+COMMA = ,
+# Of git: the commit, marked where the work tree differs from it, and its time.
+REVISION = $(shell git rev-parse HEAD)$(if $(shell git status --porcelain),-dirty)
+COMMITTED = $(shell git log -1 --format=%ct)
+
+image: ## Build the image with docker or podman: TARGET=cpu|gpu, IMAGE=name, BASE=python image, PIP_CONF=file (docs/image.md)
+	@test -n "$(DOCKER)" || { echo "expected docker or podman, got neither; install one" >&2; exit 2; }
+	DOCKER_BUILDKIT=1 $(DOCKER) build --file components/Dockerfile --target $(TARGET) --tag $(IMAGE) \
+		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --build-arg SOURCE_DATE_EPOCH=$(COMMITTED) \
+		$(if $(BASE),--build-arg BASE=$(BASE)) $(if $(PIP_CONF),--secret "id=pip$(COMMA)src=$(PIP_CONF)") $(BUILD_OPTIONS) .
+	@mkdir -p dist
+	@container=$$($(DOCKER) create $(IMAGE)) && \
+		$(DOCKER) cp $$container:/opt/robustcert/sbom.cdx.json dist/robustcert-$(TARGET).cdx.json && \
+		$(DOCKER) rm $$container >/dev/null
+	@echo "built $(IMAGE); what is in it: dist/robustcert-$(TARGET).cdx.json"
+
+test-containers: $(VENV)/all.stamp ## Test the image and the pipelines in containers: with dockerd and debootstrap, as root, or with DOCKER_HOST and BASE
+	@test -n "$$DOCKER_HOST$$(command -v dockerd)" -a -n "$$BASE$$(command -v debootstrap)" || { test "$$(id -u)" = 0 && \
+		apt-get -o DPkg::Lock::Timeout=300 -qq update && \
+		apt-get -o DPkg::Lock::Timeout=300 -qq install --no-install-recommends docker.io debootstrap >/dev/null; } || \
+		{ echo "expected dockerd and debootstrap; install docker.io and debootstrap, or run as root on Debian" >&2; exit 2; }
+	$(TEST_ENVIRONMENT) $(BIN)/python -m pytest -m containers --durations=15
+
+# A real S3 server.
+
+CEPH = ceph-mon ceph-osd radosgw ceph-common
+CEPH_PROGRAMS = ceph-mon ceph-osd radosgw radosgw-admin ceph ceph-authtool monmaptool
+CEPH_IS_THERE = for program in $(CEPH_PROGRAMS); do command -v $$program >/dev/null || exit 1; done
+
+test-s3: $(VENV)/all.stamp ## Test the store on a real S3 server, Ceph's RADOS gateway; as root on Debian it is installed where missing
+	@($(CEPH_IS_THERE)) || { test "$$(id -u)" = 0 && apt-get -o DPkg::Lock::Timeout=300 -qq update && \
+		DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -qq install --no-install-recommends $(CEPH) >/dev/null; } || \
+		{ echo "expected Ceph's programs; install $(CEPH), or run as root on Debian" >&2; exit 2; }
+	$(TEST_ENVIRONMENT) $(BIN)/python -m pytest -m real_s3 --durations=15
+
+KILLS ?= 50
+
+soak: $(VENV)/all.stamp ## Kill shards, S3 server and runner at KILLS random moments (50); each must end in the same certificate
+	$(TEST_ENVIRONMENT) $(BIN)/python -m tests.soak --kills $(KILLS)
+
+# A cluster.
+
+test-cluster: $(if $(KUBECONFIG),$(VENV)/all.stamp) ## Test on a real Kubeflow, given by KUBECONFIG and the variables in docs/kubeflow.md
+	@for name in KUBECONFIG ROBUSTCERT_TEST_HOST ROBUSTCERT_TEST_NAMESPACE ROBUSTCERT_TEST_STORE; do \
+		test -n "$${!name}" || { echo "expected $$name to be set, got nothing; docs/kubeflow.md says to what" >&2; exit 2; }; done
+	$(TEST_ENVIRONMENT) $(BIN)/python -m pytest -m cluster tests/cluster
 
 # Environment.
 

@@ -30,6 +30,7 @@ HELP = """Reproducible, signed, expiring certificates of a model's adversarial r
     robustcert keys new issuer             a signing key, and issuer.pub for auditors
     robustcert run spec.yaml --key issuer  validate, train, attack, certify, sign
     robustcert verify BUNDLE --key issuer.pub
+    robustcert submit spec.yaml --store s3://bucket/prefix   the same on Kubeflow
 """
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "Model",
     "Owner",
     "Provenance",
+    "Recertification",
     "Specification",
     "Splits",
     "Training",
@@ -191,6 +192,18 @@ class Validity(WrittenPart):
     days: int = Field(default=90, gt=0, le=3660, description="days from its issue during which the certificate holds")
 
 
+class Recertification(WrittenPart):
+    """What a recertification may do where the model no longer meets the criteria on a window of production data.
+
+    `allowed` trains a new model as `training` says, on the registered data, with a seed drawn anew; the window only
+    evaluates. Nothing is ever deployed by it.
+    """
+
+    retrain: Literal["never", "allowed"] = Field(
+        default="never", description="never, or allowed: a model that fails on drifted data may be trained anew"
+    )
+
+
 class Specification(WrittenPart):
     """The whole specification, robustcert/v1.
 
@@ -222,6 +235,11 @@ class Specification(WrittenPart):
         min_length=1, max_length=64, description="the certificate is accepted when every criterion is met"
     )
     validity: Validity = Field(default=Validity(), description="how long the certificate may be relied on")
+    recertification: Recertification | None = Field(
+        default=None,
+        description="what a recertification may do; left out, it never trains a new model",
+        examples=[{"retrain": "never"}],
+    )
     rationale: dict[str, Text] = Field(
         default={},
         max_length=256,

@@ -16,6 +16,7 @@ from robustcert.specification_template import template
 from robustcert.steps.adversarial_training import train_model
 from robustcert.steps.certificate_issue import IssueFiles, IssueOutcome, issue_certificate
 from robustcert.steps.certification import certify_shard
+from robustcert.steps.certification_plan import plan_certification
 from robustcert.steps.data_validation import validate_data
 from robustcert.steps.robustness_evaluation import evaluate_robustness
 from robustcert.storage.store import open_store
@@ -95,7 +96,8 @@ def run_chain(folder: Path, *, specification: str, shards: int = 1, workers: int
         validity=work / "validity",
         record=work / "evaluation_record",
     )
-    parts = [f"{index}/{shards}" for index in range(1, shards + 1)]
+    plan = work / "plan"
+    parts = plan_certification(**common, shards=shards, dataset=dataset, model=model, plan=plan)
     for index, part in enumerate(parts):
         certify_shard(
             **common,
@@ -103,6 +105,7 @@ def run_chain(folder: Path, *, specification: str, shards: int = 1, workers: int
             workers=workers,
             dataset=dataset,
             model=model,
+            plan=plan,
             evidence=work / f"shard{index}",
             record=work / f"shard_record{index}",
         )
@@ -114,10 +117,10 @@ def run_chain(folder: Path, *, specification: str, shards: int = 1, workers: int
         evaluation_evidence=work / "evaluation",
         adversarials=work / "adversarials",
         validity=work / "validity",
-        shards=[work / f"shard{index}" for index in range(shards)],
+        shards=[work / f"shard{index}" for index in range(len(parts))],
         records=[
             *(work / name for name in ("data_record", "training_record", "evaluation_record")),
-            *(work / f"shard_record{index}" for index in range(shards)),
+            *(work / f"shard_record{index}" for index in range(len(parts))),
         ],
         certificate=work / "certificate",
         report=work / "report.html",

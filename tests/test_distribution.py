@@ -27,10 +27,13 @@ def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(root, tmp_path_factory.mktemp("wheel"))
 
 
-def test_the_wheel_holds_the_package_and_the_compiled_pipelines_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_holds_the_package_and_the_compiled_pipelines_and_nothing_else(root: Path, wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {name.partition("/")[0] for name in names} == {"robustcert", f"robustcert-{__version__}.dist-info"}
-    assert "robustcert/pipelines/certified_training.yaml" in names
+    compiled = [*(root / "pipelines").glob("*.yaml"), *(root / "pipelines/by_uri").glob("*.yaml")]
+    packed = {name for name in names if name.startswith("robustcert/pipelines/")}
+    assert packed == {f"robustcert/{path.relative_to(root).as_posix()}" for path in compiled}
+    assert len(packed) >= 12
     assert f"robustcert-{__version__}.dist-info/licenses/LICENSE" in names
     assert [name for name in names if name.endswith((".pyc", "README.md"))] == []
 

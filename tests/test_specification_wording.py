@@ -54,7 +54,7 @@ from robustcert.specification_template import template
          "abstention_rate, got '<=' for clean_accuracy; turn the comparator"),
         ("seed: 0", "colour: red", "colour: unknown key 'colour'; known here: apiVersion, kind, name, profile, owner, "
          "intendedUse, claim, seed, data, model, training, threatModels, evaluation, certification, acceptance, "
-         "validity, rationale"),
+         "validity, recertification, rationale"),
     ],
 )  # fmt: skip
 def test_a_refusal_says_expected_got_and_remedy_at_the_line_of_the_fault(old: str, new: str, problem: str) -> None:

@@ -2,7 +2,7 @@
 
     python -m tools.generate [--check]
 
-JSON Schemas and example specifications here; components and pipelines by `pipelines.compile`.
+JSON Schemas, example specifications and docs/components.md here; components and pipelines by `pipelines.compile`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from robustcert import specification
 from robustcert.certificate import schema as certificate
 from robustcert.provenance import run_record
 from robustcert.specification_template import template
+from tools.components_page import components_page
 
 ROOT = Path(__file__).parent.parent
 
@@ -27,6 +28,7 @@ def generated() -> dict[Path, str]:
         ROOT / "robustcert/provenance/run_record.v1.schema.json": run_record.schema_json(),
         ROOT / "examples/digits.yaml": template("digits"),
         ROOT / "examples/breast-cancer.yaml": template("breast-cancer"),
+        ROOT / "docs/components.md": components_page(),
     }
 
 

@@ -1,4 +1,4 @@
-"""Kubeflow component: trains the model, or brings the user's own into one checked file."""
+"""Kubeflow component: trains the model of a specification."""
 
 from kfp import dsl
 
@@ -14,6 +14,7 @@ def adversarial_training(
     history: dsl.Output[dsl.Artifact],
     record: dsl.Output[dsl.Artifact],
     source_folder: str = "",
+    processes: int = 1,
     run_token: str = "",
 ) -> None:
     """Trains the model against its threat model; the checkpoint is chosen on the validation split.
@@ -23,10 +24,11 @@ def adversarial_training(
         store: Folder or s3:// URI of the content-addressed store.
         dataset: The validated data set.
         source_folder: Folder that relative paths of the specification start from.
+        processes: Training processes; above 1 they share each batch, one GPU each where there are GPUs.
         run_token: Any text; a new one makes every step run again.
 
     Returns:
-        model: The model file (safetensors, or the user's ONNX file).
+        model: The model file (safetensors).
         history: Losses and accuracies per epoch, as JSON.
         record: Digests and cost of this step.
     """
@@ -36,4 +38,4 @@ def adversarial_training(
 
     text = {"specification": specification, "store": store, "source_folder": source_folder, "run_token": run_token}
     made = {"model": Path(model.path), "history": Path(history.path), "record": Path(record.path)}
-    train_model(**text, dataset=Path(dataset.path), **made)  # type: ignore[arg-type]
+    train_model(**text, processes=processes, dataset=Path(dataset.path), **made)  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ def data_validation(
     report: dsl.Output[dsl.Artifact],
     record: dsl.Output[dsl.Artifact],
     source_folder: str = "",
+    data_uri: str = "",
     run_token: str = "",
 ) -> NamedTuple("Outputs", [("passed", bool), ("summary", str)]):  # type: ignore[valid-type]
     """Holds the data to their contract: schema, ranges, nulls, duplicates, leakage between splits.
@@ -23,6 +24,7 @@ def data_validation(
         specification: The specification as text, as a path, or as an s3:// URI.
         store: Folder or s3:// URI of the content-addressed store.
         source_folder: Folder that relative paths of the specification start from.
+        data_uri: Where the data lie, if elsewhere than the specification says, which registers their SHA-256.
         run_token: Any text; a new one makes every step run again.
 
     Returns:
@@ -38,5 +40,6 @@ def data_validation(
 
     files = {"dataset": Path(dataset.path), "report": Path(report.path), "record": Path(record.path)}
     text = {"specification": specification, "store": store, "source_folder": source_folder, "run_token": run_token}
+    text |= {"data_uri": data_uri}
     outcome = validate_data(**text, **files)  # type: ignore[arg-type]
     return outcome.passed, outcome.summary

@@ -61,19 +61,41 @@ EVALUATION_SCHEMA = _table(
 
 def write_rows(rows: Iterable[Row], path: Path, *, schema: pa.Schema) -> None:
     """Writes `rows` to `path` in their order; equal rows give equal bytes under one version of pyarrow."""
-    with pq.ParquetWriter(path, schema, compression="zstd", version="2.6") as writer:
-        for group in _groups(rows):
-            writer.write_table(pa.Table.from_pylist([dict(row) for row in group], schema=schema))
+    groups = (pa.Table.from_pylist([dict(row) for row in group], schema=schema) for group in _groups(rows))
+    _write_groups(groups, path, schema=schema)
+
+
+def write_tables(tables: Iterable[pa.Table], path: Path, *, schema: pa.Schema) -> None:
+    """Writes the rows of `tables`, of any lengths, as `write_rows` would: the same bytes."""
+    _write_groups(_regrouped(tables, schema), path, schema=schema)
 
 
 def read_rows(path: Path, *, schema: pa.Schema) -> Iterator[dict[str, Any]]:
     """Streams the rows of an evidence file; DataError when it is no Parquet file of that schema."""
+    for batch in read_batches(path, schema=schema):
+        yield from batch.to_pylist()
+
+
+def read_batches(
+    path: Path, *, schema: pa.Schema, columns: Sequence[str] | None = None, rows: int = ROWS_PER_GROUP
+) -> Iterator[pa.RecordBatch]:
+    """Streams an evidence file as batches of at most `rows` rows, all columns or these; DataError as `read_rows`."""
+    try:
+        with pq.ParquetFile(path, pre_buffer=False) as file:
+            _require_schema(file.schema_arrow, schema, path)
+            for batch in file.iter_batches(batch_size=rows, columns=columns):
+                batch.validate(full=True)
+                yield batch
+    except (pa.ArrowException, OSError) as error:
+        raise _no_table(path, error) from error
+
+
+def count_rows(path: Path, *, schema: pa.Schema) -> int:
+    """How many rows an evidence file holds; DataError as `read_rows`."""
     try:
         with pq.ParquetFile(path) as file:
             _require_schema(file.schema_arrow, schema, path)
-            for batch in file.iter_batches(batch_size=ROWS_PER_GROUP):
-                batch.validate(full=True)
-                yield from batch.to_pylist()
+            return int(file.metadata.num_rows)
     except (pa.ArrowException, OSError) as error:
         raise _no_table(path, error) from error
 
@@ -87,20 +109,23 @@ def column_names(path: Path) -> list[str]:
 
 
 def evidence_root(rows: Iterable[Row]) -> tuple[int, str]:
-    """Number of rows and RFC 6962 Merkle root over their canonical forms (hexadecimal); 32 bytes of memory a row."""
-    hashes = [leaf_hash(canonical_json(dict(row))) for row in rows]
-    return len(hashes), merkle_root_of_hashes(hashes)
+    """Number of rows and RFC 6962 Merkle root over their canonical forms (hexadecimal); no row is kept."""
+    count = 0
+
+    def hashes() -> Iterator[bytes]:
+        nonlocal count
+        for row in rows:
+            count += 1
+            yield leaf_hash(canonical_json(dict(row)))
+
+    root = merkle_root_of_hashes(hashes())
+    return count, root
 
 
-def merge_certification(paths: Sequence[Path], target: Path, *, sample_ids: Sequence[int]) -> None:
-    """Joins shards into one table in sample order; DataError on a missing, double or foreign sample."""
-    rows = sorted((row for path in paths for row in read_rows(path, schema=CERTIFICATION_SCHEMA)), key=_by_sample)
-    found, wanted = [row["sample"] for row in rows], sorted(sample_ids)
-    if found != wanted:
-        raise DataError(
-            expected("one row for each planned sample", got=_difference(found, wanted), remedy="rerun the shards")
-        )
-    write_rows(rows, target, schema=CERTIFICATION_SCHEMA)
+def _write_groups(groups: Iterable[pa.Table], path: Path, *, schema: pa.Schema) -> None:
+    with pq.ParquetWriter(path, schema, compression="zstd", version="2.6") as writer:
+        for group in groups:
+            writer.write_table(group)
 
 
 def _groups(rows: Iterable[Row]) -> Iterator[list[Row]]:
@@ -113,6 +138,18 @@ def _groups(rows: Iterable[Row]) -> Iterator[list[Row]]:
     yield group
 
 
+def _regrouped(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
+    """The same rows in tables of ROWS_PER_GROUP and one of what is left, which may be empty, as `_groups` gives."""
+    held = schema.empty_table()
+    for table in tables:
+        held = pa.concat_tables([held, table])
+        full = len(held) - len(held) % ROWS_PER_GROUP
+        for first in range(0, full, ROWS_PER_GROUP):
+            yield held.slice(first, ROWS_PER_GROUP).combine_chunks()
+        held = held.slice(full)
+    yield held.combine_chunks()
+
+
 def _require_schema(found: pa.Schema, wanted: pa.Schema, path: Path) -> None:
     if not found.equals(wanted, check_metadata=False):
         missing = [name for name in wanted.names if name not in found.names]
@@ -120,17 +157,6 @@ def _require_schema(found: pa.Schema, wanted: pa.Schema, path: Path) -> None:
         raise DataError(
             expected(f"the columns {wanted.names} in {path.name}", got=got, remedy="use the bundle's own file")
         )
-
-
-def _by_sample(row: Row) -> int:
-    return int(row["sample"])
-
-
-def _difference(found: Sequence[int], wanted: Sequence[int]) -> str:
-    missing = sorted(set(wanted) - set(found))[:5]
-    foreign = sorted(set(found) - set(wanted))[:5]
-    double = sorted({sample for sample in found if found.count(sample) > 1})[:5] if len(found) < 100_000 else []
-    return f"samples missing {missing}, foreign {foreign}, double {double}"
 
 
 def _no_table(path: Path, error: BaseException) -> DataError:

@@ -1,4 +1,7 @@
-"""The lineage of a certificate: certificate -> run -> model -> data -> source, as a graph without dangling nodes."""
+"""The lineage of a certificate: certificate -> run -> model -> data, as a graph without dangling nodes.
+
+The certificates that it replaced and those that replaced it belong to it, as far as the store holds them.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ import json
 from dataclasses import dataclass
 from html import escape
 
-from robustcert.certificate.bundle import DATASET, MODELS, SPECIFICATION, certificate_name, find_record
+from robustcert.certificate.bundle import DATASET, MODELS, SPECIFICATION, certificate_name, find_record, records
+from robustcert.certificate.published import unverified_statement
 from robustcert.errors import StorageError, expected
 from robustcert.provenance.run_record import RunRecord
 from robustcert.storage.store import Store
@@ -24,6 +28,14 @@ class Node:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Related:
+    """Records of other certificates in the same line, oldest first, and pairs (new, superseded) of their digests."""
+
+    records: tuple[RunRecord, ...]
+    pairs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Lineage:
     """Nodes, and edges as (from, to, what the edge means)."""
 
@@ -36,10 +48,9 @@ def lineage_of(store: Store, certificate_sha256: str) -> Lineage:
     record = find_record(store, certificate_sha256)
     _require_held(store, record)
     model = next(name for name in MODELS if name in record.files)
+    related = _related(store, record)
     nodes = (
-        Node(
-            id=f"certificate:{record.certificate_sha256}", kind="certificate", label=f"{record.name}, {record.outcome}"
-        ),
+        _certificate(record),
         Node(id=f"run:{record.run_id}", kind="run", label=f"finished {record.finished_at}"),
         Node(id=f"specification:{record.files[SPECIFICATION]}", kind="specification", label=record.name),
         Node(id=f"model:{record.files[model]}", kind="model", label=model),
@@ -52,7 +63,9 @@ def lineage_of(store: Store, certificate_sha256: str) -> Lineage:
         (run, subject, "tested"),
         (subject, data, "trained or tested on"),
     )
-    return Lineage(nodes=nodes, edges=edges)
+    others = tuple(_certificate(other) for other in related.records)
+    superseding = tuple((f"certificate:{new}", f"certificate:{old}", "supersedes") for new, old in related.pairs)
+    return Lineage(nodes=nodes + others, edges=edges + superseding)
 
 
 def lineage_json(graph: Lineage) -> str:
@@ -73,6 +86,28 @@ def lineage_svg(graph: Lineage) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif" '
         f'font-size="13"><title>Lineage</title><rect width="100%" height="100%" fill="white"/>{lines}{boxes}</svg>\n'
     )
+
+
+def _certificate(record: RunRecord) -> Node:
+    sha256 = record.certificate_sha256
+    return Node(id=f"certificate:{sha256}", kind="certificate", label=f"{record.name}, {record.outcome}")
+
+
+def _related(store: Store, record: RunRecord) -> Related:
+    """Everything that leads to the certificate or from it by `supersedes`, in certificates of its name."""
+    held = {other.certificate_sha256: other for other in records(store) if other.name == record.name}
+    pairs = [(new, old) for new in held for old in _superseded(store, new) if old in held]
+    line, before = {record.certificate_sha256}, 0
+    while before != len(line):
+        before = len(line)
+        line |= {sha256 for pair in pairs if line & set(pair) for sha256 in pair}
+    others = tuple(other for sha256, other in held.items() if sha256 in line - {record.certificate_sha256})
+    return Related(records=others, pairs=tuple(pair for pair in pairs if pair[0] in line))
+
+
+def _superseded(store: Store, certificate_sha256: str) -> tuple[str, ...]:
+    data = store.read_document(certificate_name(certificate_sha256))
+    return () if data is None else unverified_statement(data).predicate.supersedes
 
 
 def _box(node: Node, top: int) -> str:

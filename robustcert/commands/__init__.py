@@ -7,7 +7,33 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Adds every command to `app`."""
-    from robustcert.commands import data, keys, run, specification, store, verify
+    from robustcert.commands import (
+        compare,
+        data,
+        estimate,
+        keys,
+        recertify,
+        run,
+        specification,
+        store,
+        submit,
+        train_job,
+        upload,
+        verify,
+    )
 
-    for module in (specification, keys, data, run, verify, store):
+    for module in (
+        specification,
+        keys,
+        data,
+        estimate,
+        run,
+        recertify,
+        verify,
+        compare,
+        store,
+        upload,
+        submit,
+        train_job,
+    ):
         module.register(app)

@@ -1,4 +1,4 @@
-"""One local run of the certified_training pipeline, from a read specification to a bundle folder."""
+"""One local run of a certifying pipeline, from a read specification to a bundle folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from robustcert.certificate.bundle import export_bundle, read_record, record_name, refuse_foreign
-from robustcert.commands.progress import StepBars
+from robustcert.commands.progress import STEPS, StepBars
 from robustcert.errors import ClaimError, DataError, StorageError
 from robustcert.local_run import run_pipeline
 from robustcert.provenance.run_record import RunRecord
@@ -18,7 +18,7 @@ from robustcert.specification_file import LoadedSpecification
 from robustcert.storage.atomic import disk_failure
 from robustcert.storage.store import Store
 
-PIPELINE = "certified_training"
+TRAINS, BRINGS = "certified_training", "certify_model"
 LOG = "run.log"
 
 
@@ -56,21 +56,31 @@ def run_to_bundle(order: RunOrder, *, console: Console) -> tuple[RunRecord, Clai
     return record, refusal
 
 
+def pipeline_for(loaded: LoadedSpecification) -> str:
+    """The pipeline that certifies it: one that trains, or one that takes the user's own model."""
+    return BRINGS if loaded.specification.training is None else TRAINS
+
+
 def absolute(store: str) -> str:
     """A store's URI, or the absolute path of its folder, since steps run in folders of their own."""
     return store if "://" in store or not store else str(Path(store).resolve())
 
 
 def _run(order: RunOrder, *, run_id: str, console: Console) -> ClaimError | None:
-    with StepBars(console) as bars:
+    pipeline = pipeline_for(order.loaded)
+    with StepBars(console, steps=_steps(pipeline)) as bars:
         try:
             arguments = _arguments(order, run_id)
-            run_pipeline(PIPELINE, arguments=arguments, log=order.target / LOG, on_progress=bars.show)
+            run_pipeline(pipeline, arguments=arguments, log=order.target / LOG, on_progress=bars.show)
         except ClaimError as error:
             if order.store.read_document(record_name(run_id)) is None:
                 raise DataError(f"{error}; `robustcert check-data` lists every finding") from error
             return error
     return None
+
+
+def _steps(pipeline: str) -> list[str]:
+    return ["model_import" if (pipeline, step) == (BRINGS, "adversarial_training") else step for step in STEPS]
 
 
 def _arguments(order: RunOrder, run_id: str) -> dict[str, object]:
@@ -79,7 +89,7 @@ def _arguments(order: RunOrder, run_id: str) -> dict[str, object]:
         "specification": order.store.uri_of(order.store.put_bytes(order.loaded.text.encode())),
         "store": order.store.uri,
         "signing_key": str(order.key.resolve()),
-        "shards": [f"{index}/{order.shards}" for index in range(1, order.shards + 1)],
+        "shards": order.shards,
         "workers": order.workers,
         "source_folder": str(order.source_folder),
         "run_id": run_id,

@@ -1,4 +1,4 @@
-"""robustcert run: the certified_training pipeline on this machine, from a specification to a bundle."""
+"""robustcert run: a certifying pipeline on this machine, from a specification to a bundle."""
 
 from __future__ import annotations
 
@@ -42,6 +42,7 @@ def run(
 ) -> None:
     """Validate the data, train, attack, certify and sign; finished steps are kept and not run again.
 
+    A specification without training is run by the pipeline certify_model, which takes your own model instead.
     Exit status 1 means that the run ended well and the model did not meet its acceptance criteria.
     """
     from robustcert.commands.pipeline_run import RunOrder, absolute, run_to_bundle
@@ -67,12 +68,13 @@ def run(
         run_token=run_token,
     )
     record, refusal = run_to_bundle(order, console=console)
-    _show(record, order.target, console)
+    show(record, order.target, console)
     if refusal is not None:
         raise refusal
 
 
-def _show(record: RunRecord, target: Path, console: Console) -> None:
+def show(record: RunRecord, target: Path, console: Console) -> None:
+    """Prints criteria, verdict, and where certificate and report lie."""
     from robustcert.certificate.bundle import CERTIFICATE
 
     statement = _statement(target / CERTIFICATE)

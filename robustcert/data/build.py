@@ -51,7 +51,7 @@ def build_dataset(data: Data, raw: RawData, *, seed: int) -> Dataset:
     _refuse_empty_split(split)
     grid = _image_grid(raw, contract) if contract.kind == "image" else _table_grid(raw, contract, split)
     dataset = Dataset(
-        card=_card(data, raw), x_int=_steps(grid)[order], y=raw.labels[order], sample_ids=raw.sample_ids[order],
+        card=_card(data, raw), x_int=grid_steps(grid)[order], y=raw.labels[order], sample_ids=raw.sample_ids[order],
         split=split[order], unit=grid.unit, scale=grid.scale, lower=grid.lower, upper=grid.upper,
         perturbable=grid.perturbable,
     )  # fmt: skip
@@ -139,7 +139,7 @@ def nearest_power_of_two(value: float) -> int:
     return exponent if mantissa >= math.sqrt(0.5) else exponent - 1
 
 
-def _steps(grid: Grid) -> NDArray[np.int32]:
+def grid_steps(grid: Grid) -> NDArray[np.int32]:
     """Grid steps as int32; an input that rounding pushed over an end of its range goes back by the one step."""
     if np.abs(grid.x).max() > INT32_MAX:
         got = "a value more than 500,000 standard deviations from 0"

@@ -1,4 +1,4 @@
-"""Which samples a claim is about, fixed by the specification before anything runs.
+"""Which samples a claim is about, fixed by the specification before anything runs, and the blocks they are worked in.
 
 Samples of the test split are ordered by SHA-256 of (seed, sample id) and the first ones taken, so that the choice
 depends on neither row order nor shard count, and a verifier repeats it.
@@ -10,6 +10,8 @@ import hashlib
 from collections.abc import Sequence
 
 from robustcert.errors import DataError, expected
+
+DRAWS_PER_BLOCK = 1 << 16
 
 
 def planned_samples(test_ids: Sequence[int], *, samples: int | None, seed: int) -> list[int]:
@@ -25,16 +27,14 @@ def planned_samples(test_ids: Sequence[int], *, samples: int | None, seed: int) 
     return sorted(sorted(test_ids, key=lambda sample: _order(seed, sample))[:samples])
 
 
-def shard_of(planned: Sequence[int], shard: str) -> list[int]:
-    """The samples of shard `i/k`: every k-th, from the i-th on; DataError for anything but 1 <= i <= k.
+def blocks_of(planned: Sequence[int], *, draws: int) -> list[tuple[int, ...]]:
+    """Consecutive samples in blocks of about DRAWS_PER_BLOCK draws, `draws` for each sample; at least one sample each.
 
-    >>> shard_of([1, 5, 9, 12], "2/3")
-    [5]
+    >>> blocks_of([1, 5, 9, 12], draws=30_000)
+    [(1, 5), (9, 12)]
     """
-    index, _, count = shard.partition("/")
-    if not (index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
-        raise DataError(expected("a shard such as 1/3", got=repr(shard), remedy="number shards from 1 to their count"))
-    return list(planned[int(index) - 1 :: int(count)])
+    size = max(1, DRAWS_PER_BLOCK // draws)
+    return [tuple(planned[first : first + size]) for first in range(0, len(planned), size)]
 
 
 def _order(seed: int, sample: int) -> bytes:

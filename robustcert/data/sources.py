@@ -31,31 +31,40 @@ PICKLES = frozenset({".pkl", ".pickle", ".pt", ".pth", ".joblib", ".npy"})
 Fetch = Callable[[str, Path], None]
 
 
-def load_raw(data: Data, *, folder: Path | None = None, fetch: Fetch | None = None) -> RawData:
+def load_raw(data: Data, *, folder: Path | None = None, uri: str = "", fetch: Fetch | None = None) -> RawData:
     """The samples that `data` names; a relative path starts at `folder`.
 
-    `fetch(uri, target)` copies an S3 object to a file; by default `robustcert.storage.s3.fetch_object`.
+    `uri` says where they lie now, if elsewhere: a path or an s3:// URI of the bytes with `data.sha256`; nothing that is
+    made of them depends on it. `fetch(uri, target)` copies an S3 object, by default with `storage.s3.fetch_object`.
     Raises: DataError for a source that is missing, unreadable, damaged, unsafe or not the one with `data.sha256`.
     """
     name = builtin_name(data)
+    if uri:
+        _refuse_unregistered(data, builtin=name is not None)
     if name is not None:
         samples, digest = read_builtin(name)
         _refuse_other(data, digest)
         _refuse_without_splits(data, samples)
         return RawData.of(samples, source=data.source, source_sha256=digest)
-    if data.source.startswith(S3):
-        return _load_s3(data, fetch=fetch or _fetch_object)
-    path = (folder or Path()) / data.source
-    return _load_path(data, path, name=path.name)
+    where = uri or data.source
+    if where.startswith(S3):
+        return _load_s3(data, where, fetch=fetch or _fetch_object)
+    path = (folder or Path()) / where
+    return _load_path(data, path, where=where, name=_registered_name(data) if uri else path.name)
 
 
-def _load_s3(data: Data, *, fetch: Fetch) -> RawData:
-    name = data.source.partition("?")[0]  # where S3 answers is no part of the data's identity
+def _load_s3(data: Data, where: str, *, fetch: Fetch) -> RawData:
+    name = where.partition("?")[0]  # where S3 answers is no part of the data's identity
     with TemporaryDirectory(prefix="robustcert-") as temporary:
         target = Path(temporary) / f"object{PurePosixPath(name).suffix.lower()}"
         _refuse_suffix(target, name=name)
-        fetch(data.source, target)
-        return _load_path(data, target, name=name)
+        fetch(where, target)
+        return _load_path(data, target, where=name, name=_registered_name(data))
+
+
+def _registered_name(data: Data) -> str:
+    """What stands for the source in everything that is made of it: no folder of a machine, no endpoint."""
+    return data.source.partition("?")[0] if data.source.startswith(S3) else PurePosixPath(data.source).name
 
 
 def _fetch_object(uri: str, target: Path) -> None:
@@ -64,10 +73,10 @@ def _fetch_object(uri: str, target: Path) -> None:
     fetch_object(uri, target)
 
 
-def _load_path(data: Data, path: Path, *, name: str) -> RawData:
+def _load_path(data: Data, path: Path, *, where: str, name: str) -> RawData:
     contract = contract_of(data)
-    with _readable(data.source):
-        _refuse_kind(path, contract, name=name)
+    with _readable(where):
+        _refuse_kind(path, contract, name=name if where == data.source else where)
         digest = folder_sha256(path, classes=contract.classes) if path.is_dir() else sha256_file(path)
         _refuse_other(data, digest)
         samples = _read(path, data=data, contract=contract)
@@ -104,6 +113,13 @@ def _refuse_suffix(path: Path, *, name: str) -> None:
     if path.suffix.lower() not in KINDS:
         what = f"{', '.join(KINDS)} or a folder of images"
         raise DataError(expected(what, got=repr(name), remedy="convert the data to one of them"))
+
+
+def _refuse_unregistered(data: Data, *, builtin: bool) -> None:
+    if builtin or data.sha256 is None:
+        got = "a builtin source" if builtin else "none"
+        remedy = "leave data_uri out" if builtin else "register the SHA-256 of the data, or leave data_uri out"
+        raise DataError(expected("'data.sha256' of the specification with data_uri", got=got, remedy=remedy))
 
 
 def _refuse_other(data: Data, digest: str) -> None:

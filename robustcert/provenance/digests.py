@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from functools import reduce
 from pathlib import Path
 
 from robustcert.errors import expected
@@ -62,18 +63,25 @@ def leaf_hash(leaf: bytes) -> bytes:
     return hashlib.sha256(LEAF_PREFIX + leaf).digest()
 
 
-def merkle_root_of_hashes(hashes: Sequence[bytes]) -> str:
-    """Root over leaves that are already hashed by `leaf_hash`, hexadecimal."""
-    return _subtree(hashes).hex()
+def merkle_root_of_hashes(hashes: Iterable[bytes]) -> str:
+    """Root over leaves that are already hashed by `leaf_hash`, hexadecimal; one hash per level of the tree is held."""
+    complete: list[bytes] = []
+    for count, node in enumerate(hashes, start=1):
+        for _ in range(_trailing_zeros(count)):
+            node = _parent(complete.pop(), node)
+        complete.append(node)
+    if not complete:
+        return hashlib.sha256(b"").hexdigest()
+    return reduce(lambda right, left: _parent(left, right), reversed(complete)).hex()
 
 
-def _subtree(hashes: Sequence[bytes]) -> bytes:
-    if not hashes:
-        return hashlib.sha256(b"").digest()
-    if len(hashes) == 1:
-        return hashes[0]
-    split = 1 << (len(hashes) - 1).bit_length() - 1
-    return hashlib.sha256(NODE_PREFIX + _subtree(hashes[:split]) + _subtree(hashes[split:])).digest()
+def _parent(left: bytes, right: bytes) -> bytes:
+    return hashlib.sha256(NODE_PREFIX + left + right).digest()
+
+
+def _trailing_zeros(count: int) -> int:
+    """How many complete trees of equal size the leaf number `count` (from 1) joins."""
+    return (count & -count).bit_length() - 1
 
 
 def _refuse_floats(value: object) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ def worst_samples(
 def _filled(kept: list[WorstSample], dataset: Dataset, rows: Sequence[Row]) -> list[WorstSample]:
     """At least FEWEST samples, where there are as many."""
     shown = {sample.row["sample"] for sample in kept}
-    weak = _first_of_each(_weakest(dataset, [row for row in rows if row["sample"] not in shown]))
+    weak = _first_of_each(_weakest(dataset, (row for row in rows if row["sample"] not in shown)))
     return kept + weak[: FEWEST - len(kept)]
 
 
@@ -110,8 +111,8 @@ def _wrong(dataset: Dataset, rows: Iterable[Row]) -> Iterator[WorstSample]:
             yield WorstSample(row=row, reason=WRONG, x=_input(dataset, row))
 
 
-def _weakest(dataset: Dataset, rows: Sequence[Row]) -> Iterator[WorstSample]:
-    for row in sorted(rows, key=lambda row: (float(row["radius"]), row["sample"])):
+def _weakest(dataset: Dataset, rows: Iterable[Row]) -> Iterator[WorstSample]:
+    for row in nsmallest(MOST, rows, key=lambda row: (float(row["radius"]), row["sample"])):
         reason = ABSTAINED if row["decision"] == "abstain" else WEAK
         yield WorstSample(row=row, reason=reason, x=_input(dataset, row))
 

@@ -15,10 +15,16 @@ from the population that the claim is about.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from functools import cached_property
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
 
 from robustcert.errors import InputError, expected
 from robustcert.evaluation.statistics import (
@@ -41,90 +47,131 @@ CERTIFIED = "certified"
 ABSTAIN = "abstain"
 
 
-def certified_accuracy(rows: Sequence[Row], radius: Radius, *, alpha: float, confidence: float = CONFIDENCE) -> Rate:
+@dataclass(frozen=True)
+class Tally:
+    """All that is counted of rows: `right` has, for each radius as it is written, the right rows certified at it.
+
+    There are at most as many radii as outcomes of the votes, so that a tally is small however many rows there are.
+    """
+
+    of: int
+    abstained: int
+    right: Mapping[str, int]
+
+    def certified(self, radius: Decimal) -> int:
+        """Rows that are right and certified at `radius`."""
+        return sum(count for written, count in self._by_radius if written >= radius)
+
+    @cached_property
+    def _by_radius(self) -> list[tuple[Decimal, int]]:
+        return [(Decimal(written), count) for written, count in self.right.items()]
+
+
+@runtime_checkable
+class Tallied(Protocol):
+    """Rows that know their tally, such as those of a file that are read anew on every pass."""
+
+    @property
+    def tally(self) -> Tally: ...
+
+
+Rows = Iterable[Row] | Tallied
+
+
+def tally_of(rows: Rows) -> Tally:
+    """The tally of rows, in one pass; InputError for none and for a sample that comes twice."""
+    if isinstance(rows, Tallied):
+        return rows.tally
+    right: Counter[str] = Counter()
+    samples, abstained = array("q"), 0
+    for row in rows:
+        samples.append(row["sample"])
+        abstained += row["decision"] == ABSTAIN
+        if row["decision"] == CERTIFIED and row["candidate"] == row["label"]:
+            right[row["radius"]] += 1
+    _refuse_repetition(samples)
+    return Tally(of=len(samples), abstained=abstained, right=dict(right))
+
+
+def certified_accuracy(rows: Rows, radius: Radius, *, alpha: float, confidence: float = CONFIDENCE) -> Rate:
     """Rate of rows that are right and certified at `radius`; its interval is explained at the top of this file."""
-    return _certified_rate(rows, radius, alpha=alpha, confidence=confidence, ends=1)
+    return _certified_rate(tally_of(rows), radius, alpha=alpha, confidence=confidence, ends=1)
 
 
 def curve(
-    rows: Sequence[Row], radii: Sequence[Radius], *, alpha: float, confidence: float = CONFIDENCE
+    rows: Rows, radii: Sequence[Radius], *, alpha: float, confidence: float = CONFIDENCE
 ) -> tuple[tuple[str, Rate], ...]:
     """(radius, certified accuracy) at each of `radii`; every interval holds on its own, at `confidence`."""
+    tally = tally_of(rows)
     return tuple(
-        (_printed(radius), certified_accuracy(rows, radius, alpha=alpha, confidence=confidence)) for radius in radii
+        (_printed(radius), _certified_rate(tally, radius, alpha=alpha, confidence=confidence, ends=1))
+        for radius in radii
     )
 
 
 def band(
-    rows: Sequence[Row], radii: Sequence[Radius], *, alpha: float, confidence: float = CONFIDENCE
+    rows: Rows, radii: Sequence[Radius], *, alpha: float, confidence: float = CONFIDENCE
 ) -> tuple[tuple[str, Rate], ...]:
     """The curve with wider intervals that hold at all of `radii` together, at `confidence`.
 
     Bonferroni over the radii; the event of more than q false certificates is one for all of them, and paid once.
     """
+    tally = tally_of(rows)
     return tuple(
-        (_printed(radius), _certified_rate(rows, radius, alpha=alpha, confidence=confidence, ends=len(radii)))
+        (_printed(radius), _certified_rate(tally, radius, alpha=alpha, confidence=confidence, ends=len(radii)))
         for radius in radii
     )
 
 
-def simultaneous_count(rows: Sequence[Row], radius: Radius, *, alpha: float) -> int:
+def simultaneous_count(rows: Rows, radius: Radius, *, alpha: float) -> int:
     """How many of these rows' certificates at `radius` are true at once, with confidence 1 - GAMMA."""
-    return max(0, _count_certified(rows, radius) - binomial_quantile(1 - GAMMA, len(rows), alpha))
+    return _simultaneous(tally_of(rows), radius, alpha=alpha)
 
 
-def abstention_rate(rows: Sequence[Row], *, confidence: float = CONFIDENCE) -> Rate:
+def abstention_rate(rows: Rows, *, confidence: float = CONFIDENCE) -> Rate:
     """Rate of rows on which the smoothed classifier abstained."""
-    _require_rows(rows)
-    return rate(sum(row["decision"] == ABSTAIN for row in rows), len(rows), confidence)
+    tally = tally_of(rows)
+    return rate(tally.abstained, tally.of, confidence)
 
 
-def smoothed_accuracy(rows: Sequence[Row], *, confidence: float = CONFIDENCE) -> Rate:
+def smoothed_accuracy(rows: Rows, *, confidence: float = CONFIDENCE) -> Rate:
     """Rate of rows that the smoothed classifier, as it is served with its abstentions, gets right.
 
     An abstention is not right. The count is that of certified accuracy at radius 0, but nothing is claimed about
     perturbed inputs, so no false certificates are deducted.
     """
-    _require_rows(rows)
-    return rate(_count_certified(rows, 0), len(rows), confidence)
+    tally = tally_of(rows)
+    return rate(tally.certified(Decimal(0)), tally.of, confidence)
 
 
-def average_certified_radius(rows: Sequence[Row]) -> str:
+def average_certified_radius(rows: Rows) -> str:
     """Mean radius over all rows, rounded down; abstentions and wrong candidates count as 0 (Zhai et al. 2020)."""
-    _require_rows(rows)
-    return round_down(sum((_radius_if_right(row) for row in rows), Fraction(0)) / len(rows))
+    tally = tally_of(rows)
+    return round_down(sum((Fraction(radius) * count for radius, count in tally.right.items()), Fraction(0)) / tally.of)
 
 
-def median_certified_radius(rows: Sequence[Row]) -> str:
+def median_certified_radius(rows: Rows) -> str:
     """Median radius over all rows, the smaller of the two middle ones; abstentions and wrong candidates count as 0."""
-    _require_rows(rows)
-    return round_down(sorted(_radius_if_right(row) for row in rows)[(len(rows) - 1) // 2])
+    tally = tally_of(rows)
+    below, middle = tally.of - sum(tally.right.values()), (tally.of - 1) // 2
+    radius = Fraction(0)
+    for written in sorted(tally.right, key=Fraction):
+        if below > middle:
+            break
+        radius, below = Fraction(written), below + tally.right[written]
+    return round_down(radius)
 
 
-def _certified_rate(rows: Sequence[Row], radius: Radius, *, alpha: float, confidence: float, ends: int) -> Rate:
+def _certified_rate(tally: Tally, radius: Radius, *, alpha: float, confidence: float, ends: int) -> Rate:
     """`ends`: how many radii share the failure probability of one side."""
-    _require_rows(rows)
-    count, of = _count_certified(rows, radius), len(rows)
+    count, of = tally.certified(_decimal(radius)), tally.of
     delta = (one_side(confidence) - GAMMA) / ends
     if delta <= 0:
         remedy = f"ask for a confidence below {1 - 2 * GAMMA}"
         raise InputError(expected(f"(1 - confidence) / 2 above {GAMMA}", got=one_side(confidence), remedy=remedy))
-    lower = lower_bound(simultaneous_count(rows, radius, alpha=alpha), of, alpha=delta)
+    lower = lower_bound(_simultaneous(tally, radius, alpha=alpha), of, alpha=delta)
     upper = upper_bound(count, of, alpha=one_side(confidence) / ends)
     return rate_between(count, of, lower=lower, upper=upper, confidence=confidence)
-
-
-def _count_certified(rows: Sequence[Row], radius: Radius) -> int:
-    wanted = _decimal(radius)
-    return sum(_is_right(row) and Decimal(row["radius"]) >= wanted for row in rows)
-
-
-def _is_right(row: Row) -> bool:
-    return bool(row["decision"] == CERTIFIED and row["candidate"] == row["label"])
-
-
-def _radius_if_right(row: Row) -> Fraction:
-    return Fraction(row["radius"]) if _is_right(row) else Fraction(0)
 
 
 def _decimal(radius: Radius) -> Decimal:
@@ -139,10 +186,14 @@ def _printed(radius: Radius) -> str:
     return f"{_decimal(radius):f}"
 
 
-def _require_rows(rows: Sequence[Row]) -> None:
-    if not rows:
+def _simultaneous(tally: Tally, radius: Radius, *, alpha: float) -> int:
+    return max(0, tally.certified(_decimal(radius)) - binomial_quantile(1 - GAMMA, tally.of, alpha))
+
+
+def _refuse_repetition(samples: array[int]) -> None:
+    if not samples:
         raise InputError(expected("evidence rows", got="none", remedy="certify at least one sample"))
-    if len({row["sample"] for row in rows}) != len(rows):
+    if len(np.unique(np.frombuffer(samples, dtype=np.int64))) != len(samples):
         raise InputError(
             expected("each sample once", got="a sample twice", remedy="merge the shards without repetition")
         )

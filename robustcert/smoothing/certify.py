@@ -8,33 +8,26 @@ configuration, and on nothing else: not on other samples, their order, shards, o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from torch import nn
 
-from robustcert.data.dataset import Dataset, load_dataset
+from robustcert.data.dataset import Dataset
 from robustcert.data.digests import sample_sha256
 from robustcert.data.splits import SPLITS
 from robustcert.errors import DataError, ValidityError, expected
-from robustcert.models.files import load_model
-from robustcert.models.model import LoadedModel
 from robustcert.smoothing.certified_accuracy import ABSTAIN, CERTIFIED
 from robustcert.smoothing.confidence import certified_radius
 from robustcert.smoothing.noise import Stream
 from robustcert.smoothing.probe import probe
 from robustcert.smoothing.votes import GridNoise, Votes, count_votes
-from robustcert.smoothing.workers import each_in_workers
 from robustcert.specification import Certification
 
 Row = dict[str, Any]
 Progress = Callable[[int, int], None]
 
-DRAWS_PER_TASK = 1 << 16
 CLAIM_SPLIT = "test"
 
 
@@ -43,18 +36,6 @@ class Subject(Protocol):
 
     @property
     def module(self) -> nn.Module: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Task:
-    """Some samples of a data set, as a worker is told of them."""
-
-    model_path: Path
-    dataset_path: Path
-    factory: str | None
-    certification: Certification
-    key0: int
-    sample_ids: tuple[int, ...]
 
 
 def certify(
@@ -80,31 +61,6 @@ def certify(
         if progress is not None:
             progress(len(rows), len(dataset))
     return rows
-
-
-def certify_files(
-    model_path: Path,
-    dataset_path: Path,
-    *,
-    sample_ids: Sequence[int],
-    certification: Certification,
-    key0: int,
-    workers: int,
-    factory: str | None = None,
-    progress: Progress | None = None,
-) -> list[Row]:
-    """The rows of `certify` for these samples of a data set file, by `workers` processes that load both files.
-
-    One worker is this process. More are spawned: a script that calls this needs the guard `if __name__ == "__main__"`.
-    Raises what `certify`, `load_model` and `load_dataset` raise, and StepError when a worker dies.
-    """
-    tasks = _tasks(model_path, dataset_path, sample_ids, certification=certification, key0=key0, factory=factory)
-    rows: list[Row] = []
-    for finished in _finished(tasks, workers=workers):
-        rows.extend(finished)
-        if progress is not None:
-            progress(len(rows), len(sample_ids))
-    return sorted(rows, key=lambda row: int(row["sample"]))
 
 
 def grid_noise(dataset: Dataset, certification: Certification, *, key0: int) -> GridNoise:
@@ -176,51 +132,6 @@ def _probe(module: nn.Module, dataset: Dataset, index: int, *, noise: GridNoise,
         scale=dataset.perturbation_scale(certification.unit),
         n_classes=dataset.n_classes,
     )
-
-
-def _tasks(
-    model_path: Path,
-    dataset_path: Path,
-    sample_ids: Sequence[int],
-    *,
-    certification: Certification,
-    key0: int,
-    factory: str | None,
-) -> list[Task]:
-    size = max(1, DRAWS_PER_TASK // (certification.n0 + certification.n))
-    return [
-        Task(
-            model_path=model_path,
-            dataset_path=dataset_path,
-            factory=factory,
-            certification=certification,
-            key0=key0,
-            sample_ids=tuple(int(sample) for sample in sample_ids[first : first + size]),
-        )
-        for first in range(0, len(sample_ids), size)
-    ]
-
-
-def _finished(tasks: Sequence[Task], *, workers: int) -> Iterator[list[Row]]:
-    if workers > 1 and len(tasks) > 1:
-        yield from each_in_workers(_certify_in_worker, tasks, workers=workers)
-    elif tasks:
-        model, dataset = load_model(tasks[0].model_path, factory=tasks[0].factory), load_dataset(tasks[0].dataset_path)
-        yield from (_certify_task(task, model, dataset) for task in tasks)
-
-
-def _certify_task(task: Task, model: Subject, dataset: Dataset) -> list[Row]:
-    return certify(model, dataset.rows(task.sample_ids), certification=task.certification, key0=task.key0)
-
-
-def _certify_in_worker(task: Task) -> list[Row]:
-    return _certify_task(task, *_load_once(task.model_path, task.dataset_path, task.factory))
-
-
-@lru_cache(maxsize=1)
-def _load_once(model_path: Path, dataset_path: Path, factory: str | None) -> tuple[LoadedModel, Dataset]:
-    """Only for workers, which live as long as one call: a file may change between two."""
-    return load_model(model_path, factory=factory), load_dataset(dataset_path)
 
 
 def _refuse_other_splits(dataset: Dataset) -> None:

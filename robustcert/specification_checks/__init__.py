@@ -34,6 +34,7 @@ CHOICES: tuple[Check, ...] = (
     model_and_training.model_keys_have_an_effect,
     model_and_training.training_method_has_its_keys,
     model_and_training.training_sees_the_noise,
+    model_and_training.retraining_has_its_training,
     acceptance.radii_can_be_certified,
     acceptance.thresholds_can_be_met,
     acceptance.thresholds_can_be_missed,

@@ -45,7 +45,7 @@ def approvals_are_named(specification: Specification) -> Iterator[Finding]:
 
 
 def choices_have_a_rationale(specification: Specification) -> Iterator[Finding]:
-    """Every value of training, evaluation, certification and validity that is not the default has its reason."""
+    """Every choice in training, evaluation, certification, validity and recertification has its reason."""
     for path in _chosen_paths(specification):
         if not any(_covers(given, path) for given in specification.rationale):
             remedy = f'add rationale: {{"{path}": why}}'
@@ -72,6 +72,7 @@ def _chosen_paths(specification: Specification) -> Iterator[str]:
         "evaluation": specification.evaluation,
         "certification": specification.certification,
         "validity": specification.validity,
+        "recertification": specification.recertification,
     }
     for name, section in sections.items():
         for key in [] if section is None else _chosen_keys(section):

@@ -74,3 +74,12 @@ def training_sees_the_noise(specification: Specification) -> Iterator[Finding]:
         remedy = f"set it to sigma, {sigma:g}: without noise in training little is certified"
         message = expected("noiseSigma above 0 where certification follows", got="0", remedy=remedy)
         yield Finding(path=("training", "noiseSigma"), message=message, severity="warning")
+
+
+def retraining_has_its_training(specification: Specification) -> Iterator[Finding]:
+    """Only what is trained here can be trained anew."""
+    wanted = specification.recertification is not None and specification.recertification.retrain == "allowed"
+    if wanted and specification.training is None:
+        remedy = "remove it: your own model is never trained here"
+        message = expected("'training' where retrain is allowed", got="none", remedy=remedy)
+        yield Finding(path=("recertification", "retrain"), message=message)

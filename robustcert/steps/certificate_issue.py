@@ -15,13 +15,13 @@ from robustcert.certificate.evidence import (
     CERTIFICATION_SCHEMA,
     EVALUATION_SCHEMA,
     evidence_root,
-    merge_certification,
-    read_rows,
 )
+from robustcert.certificate.evidence_merge import merge_certification
 from robustcert.certificate.issue import IssueFacts, build_statement, payload
 from robustcert.certificate.keys import key_id, load_signing_key
 from robustcert.certificate.schema import EvidencePart, Predicate, Statement, ValidityPart
 from robustcert.certificate.smoothing_key import smoothing_key
+from robustcert.certificate.stored_rows import StoredRows
 from robustcert.data.dataset import load_dataset
 from robustcert.data.planned_samples import planned_samples
 from robustcert.data.validation import ValidationReport
@@ -98,8 +98,8 @@ def _gather(inputs: StepInputs, files: IssueFiles, evidence: Path, *, run_id: st
     test_ids = dataset.select("test").sample_ids.tolist()
     planned = planned_samples(test_ids, samples=written.certification.samples, seed=written.seed)
     merge_certification(files.shards, evidence, sample_ids=planned)
-    certification_rows = list(read_rows(evidence, schema=CERTIFICATION_SCHEMA))
-    evaluation_rows = list(read_rows(files.evaluation_evidence, schema=EVALUATION_SCHEMA))
+    certification_rows = StoredRows(evidence, schema=CERTIFICATION_SCHEMA)
+    evaluation_rows = StoredRows(files.evaluation_evidence, schema=EVALUATION_SCHEMA)
     steps = [StepRecord.model_validate_json(path.read_bytes()) for path in files.records]
     data_report = ValidationReport.model_validate_json(files.data_report.read_bytes())
     return IssueFacts(
@@ -127,8 +127,8 @@ def _gather(inputs: StepInputs, files: IssueFiles, evidence: Path, *, run_id: st
     )
 
 
-def _evidence_part(path: Path, rows: Sequence[object]) -> EvidencePart:
-    count, root = evidence_root(rows)  # type: ignore[arg-type]
+def _evidence_part(path: Path, rows: StoredRows) -> EvidencePart:
+    count, root = evidence_root(rows)
     return EvidencePart(sha256=sha256_file(path), rows=count, merkle_root=root)
 
 

@@ -1,19 +1,31 @@
-"""Step 4: one shard of the planned samples is certified by randomized smoothing."""
+"""Step 5: the blocks of one shard are certified by randomized smoothing, each once."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 
 from robustcert.certificate.evidence import CERTIFICATION_SCHEMA, write_rows
-from robustcert.certificate.smoothing_key import smoothing_key
-from robustcert.data.dataset import load_dataset
-from robustcert.data.planned_samples import planned_samples, shard_of
-from robustcert.provenance.digests import sha256_file
-from robustcert.provenance.environment import environment
-from robustcert.smoothing.certify import certify_files
+from robustcert.provenance.digests import canonical_json, sha256_bytes
+from robustcert.smoothing.certify import Row
+from robustcert.smoothing.plan import read_plan
+from robustcert.smoothing.workers import each_in_workers
+from robustcert.steps.certification_block import (
+    Block,
+    CertificationWork,
+    FinishedBlock,
+    OpenFiles,
+    certification_work,
+    finished_block,
+    plan_subject,
+)
 from robustcert.steps.step import StepInputs, finish_once, one_line_failures, open_inputs, progress
+from robustcert.storage.store import Store, open_store
 
 STEP = "certification"
+
+Told = Callable[[int, int, str], None]
 
 
 def certify_shard(
@@ -25,49 +37,77 @@ def certify_shard(
     workers: int,
     dataset: Path,
     model: Path,
+    plan: Path,
     evidence: Path,
     record: Path,
 ) -> None:
-    """Writes the evidence rows of shard `i/k`; the rows depend on neither k nor the number of workers."""
+    """Writes the evidence rows of shard `i/k` of the plan; a row depends on neither plan nor number of workers."""
     with one_line_failures(STEP):
         inputs = open_inputs(specification=specification, store=store, run_token=run_token)
+        work = certification_work(inputs, dataset=dataset, model=model)
+        files = OpenFiles(work)
+        blocks = _blocks(inputs, work, files, plan=plan, shard=shard)
         finish_once(
             inputs,
             step=STEP,
-            key=_key(inputs, dataset=dataset, model=model, shard=shard),
+            key={**work.key, "samplesSha256": sha256_bytes(canonical_json(blocks))},
             outputs={"evidence": evidence},
             record=record,
-            run=lambda: _run(inputs, dataset=dataset, model=model, evidence=evidence, shard=shard, workers=workers),
+            run=lambda: _run(
+                _finished(work, files, inputs.store, blocks, workers=workers), blocks, evidence=evidence, shard=shard
+            ),
         )
 
 
-def _key(inputs: StepInputs, *, dataset: Path, model: Path, shard: str) -> dict[str, object]:
-    return {
-        "datasetSha256": sha256_file(dataset),
-        "modelSha256": sha256_file(model),
-        "certification": inputs.loaded.canonical_part("certification"),
-        "seed": inputs.loaded.specification.seed,
-        "shard": shard,
-        "environment": environment(),
-    }
-
-
-def _run(
-    inputs: StepInputs, *, dataset: Path, model: Path, evidence: Path, shard: str, workers: int
-) -> dict[str, object]:
+def _blocks(inputs: StepInputs, work: CertificationWork, files: OpenFiles, *, plan: Path, shard: str) -> list[Block]:
     written = inputs.loaded.specification
-    test_ids = load_dataset(dataset).select("test").sample_ids.tolist()
-    planned = planned_samples(test_ids, samples=written.certification.samples, seed=written.seed)
-    show, name = progress(STEP), f"shard {shard}"
-    rows = certify_files(
-        model,
-        dataset,
-        sample_ids=shard_of(planned, shard),
-        certification=written.certification,
-        key0=smoothing_key(inputs.loaded, model_sha256=sha256_file(model), dataset_sha256=sha256_file(dataset)),
-        workers=workers,
-        factory=written.model.factory,
-        progress=lambda done, total: show(done, total, name),
-    )
-    write_rows(rows, evidence, schema=CERTIFICATION_SCHEMA)
-    return {"samples": len(rows)}
+    planned = files.planned_blocks(samples=written.certification.samples, seed=written.seed)
+    samples = [sample for block in planned for sample in block]
+    return read_plan(plan, subject=plan_subject(inputs, work), planned=samples).blocks_of(shard)
+
+
+def _run(found: Iterable[FinishedBlock], blocks: Sequence[Block], *, evidence: Path, shard: str) -> dict[str, object]:
+    samples = sum(map(len, blocks))
+    told = _told(found, samples, name=f"shard {shard}", show=progress(STEP))
+    write_rows(_rows_in_order(told, blocks), evidence, schema=CERTIFICATION_SCHEMA)
+    return {"samples": samples}
+
+
+def _finished(
+    work: CertificationWork, files: OpenFiles, store: Store, blocks: Sequence[Block], *, workers: int
+) -> Iterator[FinishedBlock]:
+    """The blocks as they are finished, in any order."""
+    if workers > 1 and len(blocks) > 1:
+        return each_in_workers(partial(_finish_in_worker, work), blocks, workers=workers)
+    return (finished_block(work, files, store, block) for block in blocks)
+
+
+def _finish_in_worker(work: CertificationWork, block: Block) -> FinishedBlock:
+    return finished_block(work, *_open_once(work), block)
+
+
+@lru_cache(maxsize=1)
+def _open_once(work: CertificationWork) -> tuple[OpenFiles, Store]:
+    """Only for workers, which live as long as one call: a file may change between two."""
+    return OpenFiles(work), open_store(work.store)
+
+
+def _told(found: Iterable[FinishedBlock], samples: int, *, name: str, show: Told) -> Iterator[FinishedBlock]:
+    """The same blocks; a progress line after each counts the samples so far."""
+    done = 0
+    for block in found:
+        done += len(block.samples)
+        show(done, samples, f"{name}, already done" if block.reused else name)
+        yield block
+
+
+def _rows_in_order(found: Iterable[FinishedBlock], blocks: Sequence[Block]) -> Iterator[Row]:
+    """Rows by ascending sample; only blocks that are early are held."""
+    early: dict[Block, list[Row]] = {}
+    waiting = iter(blocks)
+    wanted = next(waiting, None)
+    for block in found:
+        early[block.samples] = block.rows
+        while wanted in early:
+            yield from early.pop(wanted)
+            wanted = next(waiting, None)

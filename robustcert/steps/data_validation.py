@@ -28,14 +28,22 @@ class DataValidationOutcome:
 
 
 def validate_data(
-    *, specification: str, store: str, source_folder: str, run_token: str, dataset: Path, report: Path, record: Path
+    *,
+    specification: str,
+    store: str,
+    source_folder: str,
+    run_token: str,
+    data_uri: str = "",
+    dataset: Path,
+    report: Path,
+    record: Path,
 ) -> DataValidationOutcome:
     """Writes the report and, where the contract holds, the data set; a broken contract is an outcome, not an error."""
     with one_line_failures(STEP):
         inputs = open_inputs(specification=specification, store=store, source_folder=source_folder, run_token=run_token)
         written = inputs.loaded.specification
-        progress(STEP)(0, 2, f"reading {written.data.source}")
-        raw = load_raw(written.data, folder=inputs.folder)
+        progress(STEP)(0, 2, f"reading {data_uri or written.data.source}")
+        raw = load_raw(written.data, folder=inputs.folder, uri=data_uri)
         found = validate(written.data, raw, profile=written.profile, today=datetime.now(UTC).date(), seed=written.seed)
         report.write_bytes(found.model_dump_json(by_alias=True, indent=2).encode() + b"\n")
         progress(STEP)(1, 2, f"{len(found.findings)} findings")

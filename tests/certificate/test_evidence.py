@@ -21,10 +21,11 @@ from robustcert.certificate.evidence import (
     EVALUATION_SCHEMA,
     ROWS_PER_GROUP,
     column_names,
+    count_rows,
     evidence_root,
-    merge_certification,
     read_rows,
     write_rows,
+    write_tables,
 )
 from robustcert.errors import DataError
 
@@ -50,6 +51,18 @@ def attack_row(sample: int, **changes: Any) -> Row:
 def rows_like(schema: pa.Schema) -> st.SearchStrategy[Row]:
     fields = {field.name: KINDS.get(str(field.type), VOTES) for field in schema}
     return st.fixed_dictionaries({**fields, **({"target": st.none() | INT64} if "target" in fields else {})})
+
+
+@pytest.mark.parametrize("count", [0, 1, ROWS_PER_GROUP - 1, ROWS_PER_GROUP, ROWS_PER_GROUP + 1, 2 * ROWS_PER_GROUP])
+def test_tables_of_any_lengths_are_written_with_the_bytes_of_their_rows(tmp_path: Path, count: int) -> None:
+    rows = [votes_row(sample, counts=[[0, sample]] * (sample % 3)) for sample in range(count)]
+    write_rows(rows, tmp_path / "rows", schema=CERTIFICATION_SCHEMA)
+    whole = pa.Table.from_pylist(rows, schema=CERTIFICATION_SCHEMA)
+    for length in (1000, 5000, 9000):
+        tables = [whole.slice(first, length) for first in range(0, count, length)]
+        write_tables(tables, tmp_path / "tables", schema=CERTIFICATION_SCHEMA)
+        assert (tmp_path / "tables").read_bytes() == (tmp_path / "rows").read_bytes()
+    assert count_rows(tmp_path / "tables", schema=CERTIFICATION_SCHEMA) == count
 
 
 def root_by_hand(rows: list[Row]) -> bytes:
@@ -210,39 +223,4 @@ def test_many_rows_are_written_and_read_in_groups_and_not_held_together(tmp_path
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert found[0] == count
-    assert peak < 400 * count, "all rows held as dictionaries take over 900 bytes each"
-
-
-def shard(tmp_path: Path, name: str, samples: list[int]) -> Path:
-    write_rows([votes_row(sample) for sample in samples], tmp_path / name, schema=CERTIFICATION_SCHEMA)
-    return tmp_path / name
-
-
-def test_shards_are_merged_in_sample_order_whatever_theirs_and_give_the_same_bytes(tmp_path: Path) -> None:
-    a, b, whole = (
-        shard(tmp_path, name, samples) for name, samples in (("a", [9, 1]), ("b", [4]), ("whole", [1, 4, 9]))
-    )
-    for target, parts in (("ab", [a, b]), ("ba", [b, a]), ("one", [whole])):
-        merge_certification(parts, tmp_path / target, sample_ids=[4, 9, 1])
-        assert (tmp_path / target).read_bytes() == whole.read_bytes()
-    assert [row["sample"] for row in pq.read_table(tmp_path / "ab").to_pylist()] == [1, 4, 9]
-
-
-@pytest.mark.parametrize(
-    ("parts", "message"),
-    [
-        ([[1, 4]], r"samples missing \[9\], foreign \[\], double \[\]"),
-        ([], r"samples missing \[1, 4, 9\], foreign \[\], double \[\]"),
-        ([[1, 4], [9, 4]], r"samples missing \[\], foreign \[\], double \[4\]"),
-        ([[1, 4, 9, 8]], r"samples missing \[\], foreign \[8\], double \[\]"),
-        ([[1, 4], [7]], r"samples missing \[9\], foreign \[7\], double \[\]"),
-    ],
-    ids=["missing", "no shard", "double", "foreign", "exchanged"],
-)
-def test_a_missing_double_or_foreign_sample_merges_nothing(
-    tmp_path: Path, parts: list[list[int]], message: str
-) -> None:
-    paths = [shard(tmp_path, str(number), samples) for number, samples in enumerate(parts)]
-    with pytest.raises(DataError, match=f"^expected one row for each planned sample, got {message}; rerun the shards$"):
-        merge_certification(paths, tmp_path / "target", sample_ids=[1, 4, 9])
-    assert not (tmp_path / "target").exists()
+    assert peak < 2500 * ROWS_PER_GROUP, "one group of rows is held, over 900 bytes each, and no hash of another"

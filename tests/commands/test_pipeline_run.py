@@ -80,7 +80,7 @@ def test_the_pipeline_gets_absolute_places_and_the_specification_by_its_uri(
     assert given == {
         "store": order.store.uri,
         "signing_key": str(chain.signing_key),
-        "shards": ["1/1"],
+        "shards": 1,
         "workers": 3,
         "source_folder": str(chain.folder),
         "run_token": "",
@@ -91,9 +91,23 @@ def test_the_pipeline_gets_absolute_places_and_the_specification_by_its_uri(
 
 def test_shards_give_the_evidence_of_one(order: RunOrder, in_process: InProcess, chain: Chain) -> None:
     run_to_bundle(replace(order, shards=3), console=quiet())
-    assert in_process.given["shards"] == ["1/3", "2/3", "3/3"]
+    assert in_process.given["shards"] == 3
     evidence = "certification.parquet"
     assert (order.target / evidence).read_bytes() == (chain.bundle / evidence).read_bytes()
+
+
+def test_a_specification_without_training_is_run_with_the_users_own_model(
+    order: RunOrder, in_process: InProcess, chain: Chain
+) -> None:
+    document = yaml.safe_load(small_specification())
+    document["model"] |= {"weights": "model.safetensors", "sha256": chain.predicate.model.sha256}
+    del document["training"]
+    loaded = parse_specification(yaml.safe_dump(document))
+    record, refusal = run_to_bundle(replace(order, loaded=loaded, source_folder=chain.bundle), console=quiet())
+    assert (order.target / "run.log").read_text() == "certify_model in process\n"
+    assert (refusal, record.model_sha256) == (None, chain.predicate.model.sha256)
+    assert "model_import" in {step.step for step in record.steps}
+    assert predicate(chain, order.target).results == chain.predicate.results
 
 
 def test_a_token_makes_every_step_run_again(order: RunOrder, in_process: InProcess) -> None:

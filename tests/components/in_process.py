@@ -11,22 +11,15 @@ from typing import Any
 from components.adversarial_training.component import adversarial_training
 from components.certificate_issue.component import certificate_issue
 from components.certification.component import certification
+from components.certification_plan.component import certification_plan
 from components.data_validation.component import data_validation
 from components.gate.component import gate
+from components.model_import.component import model_import
+from components.publish.component import publish
 from components.robustness_evaluation.component import robustness_evaluation
 from robustcert.local_run import Progress
 
-COMPONENTS = {
-    component.python_func.__name__: component
-    for component in (
-        data_validation,
-        gate,
-        adversarial_training,
-        robustness_evaluation,
-        certification,
-        certificate_issue,
-    )
-}
+MODELS = {"certified_training": adversarial_training, "certify_model": model_import}
 
 
 @dataclass
@@ -50,27 +43,35 @@ class InProcess:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.given = dict(arguments)
         log.write_text(f"{name} in process\n")
-        everything = {"shards": ["1/1"], "workers": 1, "source_folder": "", "run_token": "", **arguments}
-        self._prepare(everything)
-        parts = [self._certify(everything, part) for part in everything["shards"]]
+        everything = {"shards": 1, "workers": 1, "source_folder": "", "run_token": "", **arguments}
+        self._prepare(everything, make_model=MODELS[name])
+        parts = [self._certify(everything, part) for part in self._plan(everything)]
         outcome = self._issue(everything, parts)
         gate.python_func(passed=outcome[0], reason=outcome[1])
+        publish.python_func(store=everything["store"], certificate=self.artifact("certificate"))
 
-    def _prepare(self, given: Mapping[str, Any]) -> None:
+    def _prepare(self, given: Mapping[str, Any], *, make_model: Any) -> None:
         common = {name: given[name] for name in ("specification", "store", "run_token")}
         files = self.artifacts("dataset", "report") | {"record": self.artifact("data_record")}
         passed, summary = data_validation.python_func(**common, **files, source_folder=given["source_folder"])
         gate.python_func(passed=passed, reason=summary)
         files = self.artifacts("dataset", "model", "history") | {"record": self.artifact("training_record")}
-        adversarial_training.python_func(**common, **files, source_folder=given["source_folder"])
+        make_model.python_func(**common, **files, source_folder=given["source_folder"])
         files = self.artifacts("dataset", "model", "evidence", "adversarials", "validity")
         robustness_evaluation.python_func(**common, **files, record=self.artifact("evaluation_record"))
+
+    def _plan(self, given: Mapping[str, Any]) -> list[str]:
+        (names,) = certification_plan.python_func(
+            **{name: given[name] for name in ("specification", "store", "run_token", "shards")},
+            **self.artifacts("dataset", "model", "plan"),
+        )
+        return list(names)
 
     def _certify(self, given: Mapping[str, Any], part: str) -> dict[str, SimpleNamespace]:
         made = self.artifacts("evidence", "record", prefix=f"shard{part.replace('/', 'of')}_")
         certification.python_func(
             **{name: given[name] for name in ("specification", "store", "run_token", "workers")},
-            **self.artifacts("dataset", "model"),
+            **self.artifacts("dataset", "model", "plan"),
             **made,
             shard=part,
         )

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from components.image import IMAGE
+from pipelines.compile import components
 from robustcert import __version__
 from robustcert.certificate.bundle import files_in, read_record
 from robustcert.certificate.keys import load_verification_key, new_key, write_key_pair
@@ -21,9 +22,12 @@ from robustcert.errors import ClaimError
 from robustcert.provenance.run_record import StepRecord
 from robustcert.storage.store import open_store
 from tests.chain import Chain, small_specification
-from tests.components.in_process import COMPONENTS, InProcess
+from tests.components.in_process import InProcess
 
 MOST_LINES = 15
+COMPONENTS = components()
+# What each component took and gave in the first release; made once, never made again.
+FIRST_RELEASE = "first_release_interfaces.json"
 PLAIN = {"STRING", "NUMBER_INTEGER", "BOOLEAN", "LIST"}
 
 
@@ -155,3 +159,28 @@ def test_defaults_of_a_component_are_those_of_its_compiled_form(root: Path, name
         if parameter.default is not inspect.Parameter.empty
     }
     assert {key: item["defaultValue"] for key, item in parameters.items() if "defaultValue" in item} == written
+
+
+def interface(root: Path, name: str) -> dict[str, dict[str, str]]:
+    """Inputs and outputs of a compiled component with their types."""
+    definition = compiled(root, name)["components"][f"comp-{name.replace('_', '-')}"]
+    return {
+        part: {
+            key: item.get("parameterType") or item["artifactType"]["schemaTitle"]
+            for kind in ("parameters", "artifacts")
+            for key, item in definition.get(f"{part}Definitions", {}).get(kind, {}).items()
+        }
+        for part in ("input", "output")
+    }
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_a_component_can_take_the_place_of_its_first_release(root: Path, name: str) -> None:
+    """It takes what could be given to that, asks for no more, and gives what that gave."""
+    first = json.loads((root / "tests/components" / FIRST_RELEASE).read_text())[name]
+    now = interface(root, name)
+    assert {key: now["input"].get(key) for key in first["input"]} == first["input"]
+    assert {key: now["output"].get(key) for key in first["output"]} == first["output"]
+    definition = compiled(root, name)["components"][f"comp-{name.replace('_', '-')}"].get("inputDefinitions", {})
+    added = set(now["input"]) - set(first["input"])
+    assert [key for key in added if "defaultValue" not in definition.get("parameters", {}).get(key, {})] == []

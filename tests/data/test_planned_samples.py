@@ -2,7 +2,7 @@ import hashlib
 
 import pytest
 
-from robustcert.data.planned_samples import planned_samples, shard_of
+from robustcert.data.planned_samples import blocks_of, planned_samples
 from robustcert.errors import DataError
 
 IDS = list(range(100, 160))
@@ -24,14 +24,14 @@ def test_more_samples_than_there_are_are_refused() -> None:
         planned_samples(IDS, samples=61, seed=7)
 
 
-@pytest.mark.parametrize("count", [1, 3, 7, 60, 61])
-def test_shards_share_the_samples_out_without_loss_or_repetition(count: int) -> None:
-    shards = [shard_of(IDS, f"{number}/{count}") for number in range(1, count + 1)]
-    assert sorted(sample for shard in shards for sample in shard) == IDS
-    assert max(map(len, shards)) - min(map(len, shards)) <= 1
+@pytest.mark.parametrize(("draws", "size"), [(1, 60), (4096, 16), (4097, 15), (10_100, 6), (65_536, 1), (10**7, 1)])
+def test_blocks_are_consecutive_samples_of_about_65536_draws(draws: int, size: int) -> None:
+    blocks = blocks_of(IDS, draws=draws)
+    assert [sample for block in blocks for sample in block] == IDS
+    assert {len(block) for block in blocks[:-1]} <= {size}
+    assert 1 <= len(blocks[-1]) <= size
+    assert size == 1 or size * draws <= 65_536 < (size + 1) * draws or size == len(IDS)
 
 
-@pytest.mark.parametrize("shard", ["", "1", "0/3", "4/3", "-1/3", "1/0", "a/b", "1/2/3"])
-def test_anything_but_a_shard_is_refused(shard: str) -> None:
-    with pytest.raises(DataError, match=rf"^expected a shard such as 1/3, got '{shard}'; number shards from 1"):
-        shard_of(IDS, shard)
+def test_without_samples_there_are_no_blocks() -> None:
+    assert blocks_of([], draws=10) == []

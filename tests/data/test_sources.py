@@ -100,6 +100,38 @@ def test_an_object_of_a_server_is_read_and_a_missing_one_refused(folder: Path, s
         load_raw(image_data(source=f"s3://data-of-tests/none.npz{query}"))
 
 
+def test_registered_data_may_lie_elsewhere_and_keep_their_name(folder: Path) -> None:
+    here = image_data(source="s3://bucket/deep/images.npz?endpoint=http://gone.example")
+    registered = here.model_copy(update={"sha256": hashlib.sha256((folder / "images.npz").read_bytes()).hexdigest()})
+    fetched: list[str] = []
+
+    def fetch(uri: str, target: Path) -> None:
+        fetched.append(uri)
+        shutil.copy(folder / "images.npz", target)
+
+    local = load_raw(registered, folder=folder, uri="images.npz", fetch=pytest.fail)
+    remote = load_raw(registered, uri="s3://other/copy.npz?endpoint=http://new.example", fetch=fetch)
+    assert fetched == ["s3://other/copy.npz?endpoint=http://new.example"]
+    assert local.source == remote.source == "s3://bucket/deep/images.npz"
+    assert np.array_equal(local.values, remote.values)
+    (folder / "images.npz").write_bytes(b"other bytes")
+    with pytest.raises(DataError, match=r"^expected data with SHA-256 "):
+        load_raw(registered, folder=folder, uri="images.npz")
+
+
+@pytest.mark.parametrize(("source", "got"), [("images.npz", "none"), ("builtin:digits", "a builtin source")])
+def test_data_without_a_registered_digest_lie_where_the_specification_says(folder: Path, source: str, got: str) -> None:
+    data = Data.model_validate({"source": source}) if source.startswith("builtin") else image_data(source=source)
+    with pytest.raises(DataError, match=f"^expected 'data.sha256' of the specification with data_uri, got {got}; "):
+        load_raw(data, folder=folder, uri="images.npz")
+
+
+def test_an_address_that_leads_nowhere_is_named(folder: Path) -> None:
+    registered = image_data(source="images.npz").model_copy(update={"sha256": "0" * 64})
+    with pytest.raises(DataError, match=r"^expected data at 'gone\.npz', got nothing there"):
+        load_raw(registered, folder=folder, uri="gone.npz")
+
+
 def test_an_s3_prefix_is_refused_before_anything_is_fetched() -> None:
     with pytest.raises(
         DataError, match=r"^expected .npz, .csv, .parquet or a folder of images, got 's3://bucket/pictures'"

@@ -9,7 +9,7 @@ import yaml
 from kfp import dsl
 
 from pipelines import compile as generator
-from pipelines.compile import compiled, main, out_of_date, targets
+from pipelines.compile import Target, compiled, components, main, out_of_date, pipelines, targets
 
 
 @pytest.fixture
@@ -21,9 +21,9 @@ def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         pass
 
     path = tmp_path / "component.yaml"
-    path.write_text(compiled(smallest))
+    path.write_text(compiled(Target(item=smallest)))
     monkeypatch.setattr(generator, "ROOT", tmp_path)
-    monkeypatch.setattr(generator, "targets", lambda: {path: smallest})
+    monkeypatch.setattr(generator, "targets", lambda: {path: Target(item=smallest)})
     return path
 
 
@@ -33,10 +33,17 @@ def changed(path: Path, change: Any) -> None:
     path.write_text(yaml.safe_dump(document))
 
 
-def test_every_component_and_every_pipeline_is_a_target(root: Path) -> None:
-    files = {*(root / "components").glob("*/component.yaml"), *(root / "pipelines").glob("*.yaml")}
-    assert set(targets()) == files
-    assert len(files) == 7
+def test_every_component_and_every_pipeline_is_compiled_in_all_its_forms(root: Path) -> None:
+    wanted = {path.relative_to(root).as_posix() for path in targets()}
+    folders = {path.parent.name for path in (root / "components").glob("*/component.py")}
+    assert set(components()) == folders
+    assert wanted == (
+        {f"components/{name}/component.yaml" for name in folders}
+        | {f"pipelines/by_uri/{name}.yaml" for name in folders}
+        | {f"pipelines/{name}.yaml" for name in pipelines()}
+        | {f"pipelines/custom_resources/{name}.yaml" for name in pipelines()}
+    )
+    assert set(pipelines()) >= {"certified_training", "certify_model"}
 
 
 def test_every_committed_file_is_current() -> None:
@@ -84,3 +91,16 @@ def test_check_names_the_file_and_fails_and_without_it_the_file_is_written(
     monkeypatch.setattr(sys, "argv", ["compile", "--check"])
     with pytest.raises(SystemExit, match="0"):
         main()
+
+
+def test_a_file_that_no_source_stands_for_is_named_and_removed(
+    pair: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left = pair.parent / "pipelines/by_uri/gone.yaml"
+    left.parent.mkdir(parents=True)
+    left.write_text("components: {}\n")
+    assert out_of_date() == [left]
+    monkeypatch.setattr(sys, "argv", ["compile"])
+    main()
+    assert capsys.readouterr().out == "removed pipelines/by_uri/gone.yaml\n"
+    assert not left.exists()

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robustcert.provenance.digests import canonical_json, leaf_hash, merkle_root, sha256_bytes, sha256_file
+from robustcert.provenance.digests import (
+    canonical_json,
+    leaf_hash,
+    merkle_root,
+    merkle_root_of_hashes,
+    sha256_bytes,
+    sha256_file,
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -32,6 +40,28 @@ def test_five_leaves_split_at_four_as_rfc_6962_says() -> None:
 
     a, b, c, d, e = (hashlib.sha256(b"\x00" + bytes([leaf])).digest() for leaf in range(5))
     assert merkle_root([bytes([leaf]) for leaf in range(5)]) == node(node(node(a, b), node(c, d)), e).hex()
+
+
+def recursive_root(hashes: list[bytes]) -> bytes:
+    """RFC 6962, section 2.1, word for word: split at the largest power of two below n."""
+    if len(hashes) < 2:
+        return hashes[0] if hashes else hashlib.sha256(b"").digest()
+    split = 1 << (len(hashes) - 1).bit_length() - 1
+    return hashlib.sha256(b"\x01" + recursive_root(hashes[:split]) + recursive_root(hashes[split:])).digest()
+
+
+def test_the_root_over_a_stream_is_that_of_the_recursive_definition() -> None:
+    hashes = [hashlib.sha256(bytes([number])).digest() for number in range(140)]
+    for count in range(141):
+        assert merkle_root_of_hashes(iter(hashes[:count])) == recursive_root(hashes[:count]).hex()
+
+
+def test_the_root_over_a_stream_holds_one_hash_per_level() -> None:
+    tracemalloc.start()
+    merkle_root_of_hashes(number.to_bytes(32, "little") for number in range(50_000))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10_000
 
 
 def test_order_and_every_leaf_change_the_root() -> None:

@@ -6,6 +6,7 @@ import platform
 import subprocess
 from pathlib import Path
 
+import pytest
 import torch
 
 from robustcert.provenance.digests import canonical_json
@@ -13,6 +14,7 @@ from robustcert.provenance.environment import (
     code_sha256,
     environment,
     environment_sha256,
+    gpu_driver,
     peak_memory_bytes,
     source_revision,
 )
@@ -29,6 +31,31 @@ def test_it_names_what_the_interpreter_and_torch_say_of_themselves() -> None:
     assert found["python"] == platform.python_version()
     assert found["packages"]["torch"] == torch.__version__  # type: ignore[index]
     assert found["cpuCapability"] == torch.backends.cpu.get_cpu_capability()
+
+
+def test_without_a_gpu_the_device_is_the_cpu_and_no_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    found = environment()
+    assert (found["device"], found["gpu"], found["gpuDriver"]) == ("cpu", "none", "none")
+
+
+def test_a_gpu_is_named_with_its_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: f"GPU {index}")
+    found = environment()
+    assert (found["device"], found["gpu"], found["gpuDriver"]) == ("cuda", "GPU 0", gpu_driver())
+
+
+def test_the_driver_is_the_version_that_its_kernel_module_tells(tmp_path: Path) -> None:
+    told = tmp_path / "version"
+    told.write_text(
+        "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15  Tue Mar  5 22:23:56 UTC 2024\nGCC 12.3.0\n"
+    )
+    assert gpu_driver(told) == "550.54.15"
+    told.write_text("nothing")
+    assert gpu_driver(told) == gpu_driver(tmp_path / "absent") == "unknown"
 
 
 def test_the_code_digest_covers_the_package_and_is_a_sha256() -> None:

@@ -14,11 +14,10 @@ import scipy.stats
 import torch
 from torch import Tensor, nn
 
-from robustcert.data.dataset import Dataset, save_dataset
+from robustcert.data.dataset import Dataset
 from robustcert.errors import DataError, ModelError, ValidityError
 from robustcert.models.files import load_model
-from robustcert.smoothing import certify as certify_module
-from robustcert.smoothing.certify import certify, certify_files, evidence_row, grid_noise
+from robustcert.smoothing.certify import certify, evidence_row, grid_noise
 from robustcert.smoothing.noise import Stream
 from robustcert.smoothing.votes import Votes
 from robustcert.specification import Certification
@@ -121,26 +120,22 @@ def test_rows_have_all_facts_and_add_up(mlp_files: MlpFiles, make_certification:
     assert {type(value) for row in rows for value in row.values()} == {int, str, list}
 
 
-def test_rows_depend_on_neither_order_nor_shard_nor_number_of_workers(
-    mlp_files: MlpFiles, make_certification: MakeCertification, monkeypatch: pytest.MonkeyPatch
+def test_rows_depend_on_neither_order_nor_the_other_samples(
+    mlp_files: MlpFiles, make_certification: MakeCertification
 ) -> None:
-    model_path, dataset_path, dataset = mlp_files
+    model_path, _, dataset = mlp_files
     certification = make_certification(n0=50, n=300)
     model = load_model(model_path)
     whole = certify(model, dataset, certification=certification, key0=KEY0)
     shuffled = np.random.Generator(np.random.Philox(4)).permutation(dataset.sample_ids)
     assert certify(model, dataset.rows(shuffled), certification=certification, key0=KEY0) == whole
-    monkeypatch.setattr(certify_module, "DRAWS_PER_TASK", 3 * 350)
-    for workers, shards in ((1, 1), (1, 3), (2, 1)):
-        merged: list[Any] = []
-        for shard in range(shards):
-            ids = shuffled[shard::shards].tolist()
-            rows = certify_files(
-                model_path, dataset_path, sample_ids=ids, certification=certification, key0=KEY0, workers=workers
-            )
-            assert [row["sample"] for row in rows] == sorted(ids)
-            merged += rows
-        assert sorted(merged, key=lambda row: row["sample"]) == whole
+    merged: list[Any] = []
+    for part in range(3):
+        ids = shuffled[part::3].tolist()
+        rows = certify(model, dataset.rows(ids), certification=certification, key0=KEY0)
+        assert [row["sample"] for row in rows] == sorted(ids)
+        merged += rows
+    assert sorted(merged, key=lambda row: row["sample"]) == whole
 
 
 def test_rows_depend_on_the_key(mlp_files: MlpFiles, make_certification: MakeCertification) -> None:
@@ -150,56 +145,17 @@ def test_rows_depend_on_the_key(mlp_files: MlpFiles, make_certification: MakeCer
     assert sum(a["counts"] != b["counts"] for a, b in zip(one, other, strict=True)) > 20
 
 
-def test_progress_is_told_after_every_sample_and_every_task(
-    mlp_files: MlpFiles, make_certification: MakeCertification, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model_path, dataset_path, dataset = mlp_files
-    certification = make_certification(n0=1, n=100)
+def test_progress_is_told_after_every_sample(mlp_files: MlpFiles, make_certification: MakeCertification) -> None:
+    model_path, _, dataset = mlp_files
     told: list[tuple[int, int]] = []
-    some = dataset.rows([101, 105, 100])
+    some, certification = dataset.rows([101, 105, 100]), make_certification(n0=1, n=100)
     certify(load_model(model_path), some, certification=certification, key0=1, progress=lambda *x: told.append(x))
     assert told == [(1, 3), (2, 3), (3, 3)]
-    told.clear()
-    monkeypatch.setattr(certify_module, "DRAWS_PER_TASK", 2 * 101)
-    certify_files(
-        model_path,
-        dataset_path,
-        sample_ids=[100, 101, 105],
-        certification=certification,
-        key0=1,
-        workers=1,
-        progress=lambda *x: told.append(x),
-    )
-    assert told == [(2, 3), (3, 3)]
 
 
-def test_files_are_read_anew_by_every_call(
-    mlp_files: MlpFiles, make_certification: MakeCertification, make_dataset: MakeDataset
-) -> None:
-    model_path, dataset_path, dataset = mlp_files
-
-    def labels() -> list[int]:
-        rows = certify_files(
-            model_path, dataset_path, sample_ids=[100, 101], certification=make_certification(n=100), key0=1, workers=1
-        )
-        return [row["label"] for row in rows]
-
-    before = labels()
-    save_dataset(make_dataset(dataset.x(), (dataset.y + 1) % 3, n_classes=3), dataset_path)
-    assert labels() == [(label + 1) % 3 for label in before]
-
-
-def test_an_empty_shard_has_no_rows(mlp_files: MlpFiles, make_certification: MakeCertification) -> None:
-    for workers in (1, 2):
-        assert (
-            certify_files(*mlp_files[:2], sample_ids=[], certification=make_certification(), key0=1, workers=workers)
-            == []
-        )
-
-
-def test_unknown_samples_are_refused(mlp_files: MlpFiles, make_certification: MakeCertification) -> None:
-    with pytest.raises(DataError, match="unknown id 7"):
-        certify_files(*mlp_files[:2], sample_ids=[100, 7], certification=make_certification(), key0=1, workers=1)
+def test_without_samples_there_are_no_rows(mlp_files: MlpFiles, make_certification: MakeCertification) -> None:
+    model_path, _, dataset = mlp_files
+    assert certify(load_model(model_path), dataset.rows([]), certification=make_certification(), key0=1) == []
 
 
 @pytest.mark.parametrize(("code", "split"), [(0, "train"), (1, "validation")])

@@ -67,3 +67,12 @@ def test_of_an_unknown_source_nothing_is_asked() -> None:
     """References name the source; nobody is asked to approve data that do not exist."""
     for check in (accountability.personal_data_are_declared, accountability.approvals_are_named):
         assert said(check, data__source="builtin:digit", **HIGH_STAKES) == []
+
+
+def test_leave_to_train_anew_needs_its_reason() -> None:
+    allowed = {"recertification": {"retrain": "allowed"}}
+    found = said(accountability.choices_have_a_rationale, **allowed)
+    assert ("recertification.retrain", "warning") in found
+    assert said(accountability.choices_have_a_rationale, recertification={"retrain": "never"}) == [
+        item for item in found if item[0] != "recertification.retrain"
+    ]

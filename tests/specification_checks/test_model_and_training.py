@@ -63,3 +63,13 @@ def test_training_without_the_noise_is_advised_against() -> None:
     assert said(check, training__noiseSigma=0) == [("training.noiseSigma", "warning")]
     assert "set it to sigma, 0.25" in messages(check, training__noiseSigma=0)[0]
     assert said(check, training=ABSENT) == []
+
+
+def test_only_what_is_trained_here_can_be_trained_anew() -> None:
+    allowed = {"recertification": {"retrain": "allowed"}}
+    assert said(checks.retraining_has_its_training, **allowed) == []
+    assert messages(checks.retraining_has_its_training, model=OWN_WEIGHTS, training=ABSENT, **allowed) == [
+        "expected 'training' where retrain is allowed, got none; remove it: your own model is never trained here"
+    ]
+    never = {"recertification": {"retrain": "never"}}
+    assert said(checks.retraining_has_its_training, model=OWN_WEIGHTS, training=ABSENT, **never) == []

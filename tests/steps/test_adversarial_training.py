@@ -1,14 +1,14 @@
-"""Training as a step: repeated bit for bit, and an own model is brought in instead of trained."""
+"""Training as a step: repeated bit for bit, and refused where there is nothing to train."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-import torch
+import pytest
 import yaml
 
-from robustcert.models.files import load_model
+from robustcert.errors import SpecificationError
 from robustcert.provenance.digests import sha256_file
 from robustcert.steps.adversarial_training import train_model
 from tests.chain import Chain, small_specification
@@ -35,12 +35,11 @@ def test_training_again_in_a_fresh_store_gives_the_same_bytes(chain: Chain, tmp_
     assert len(json.loads((tmp_path / "again" / "history").read_text())) == 8
 
 
-def test_own_weights_are_brought_in_and_not_trained(chain: Chain, tmp_path: Path) -> None:
+def test_a_specification_of_an_own_model_is_sent_to_the_other_pipeline(chain: Chain, tmp_path: Path) -> None:
     document = yaml.safe_load(small_specification())
     document["model"]["weights"] = "model.safetensors"
     del document["training"]
-    model = trained(tmp_path / "own", chain, specification=yaml.safe_dump(document))
-    assert (tmp_path / "own" / "history").read_text() == "[]\n"
-    x = torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    certified = load_model(chain.bundle / "model.safetensors").module
-    torch.testing.assert_close(load_model(model).module(x), certified(x), rtol=0, atol=0)
+    with pytest.raises(
+        SpecificationError, match="expected a specification with 'training', got none; run the pipeline"
+    ):
+        trained(tmp_path / "own", chain, specification=yaml.safe_dump(document))

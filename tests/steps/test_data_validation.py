@@ -10,6 +10,7 @@ import pytest
 
 from robustcert.data.dataset import load_dataset
 from robustcert.errors import DataError
+from robustcert.provenance.digests import sha256_file
 from robustcert.steps.data_validation import DataValidationOutcome, validate_data
 from tests.chain import small_specification
 
@@ -75,3 +76,21 @@ def test_an_unreadable_source_is_one_line(tmp_path: Path, capsys: pytest.Capture
             record=tmp_path / "record",
         )
     assert capsys.readouterr().err.startswith("::failure data_validation expected")
+
+
+def test_data_that_moved_give_the_same_data_set_and_what_is_registered_stays(tmp_path: Path) -> None:
+    x, y = images()
+    np.savez(tmp_path / "moved.npz", x=x, y=y)
+    data = {"source": "gone.npz", "contract": CONTRACT, "provenance": PROVENANCE}
+    registered = data | {"sha256": sha256_file(tmp_path / "moved.npz")}
+    text = small_specification(data=registered, evaluation={"samples": 1}, certification=SMOOTHING | {"samples": 14})
+    common = {"specification": text, "store": str(tmp_path / "store"), "source_folder": str(tmp_path), "run_token": ""}
+
+    def made(name: str, data_uri: str) -> bytes:
+        files = {part: tmp_path / f"{name}-{part}" for part in ("dataset", "report", "record")}
+        assert validate_data(**common, **files, data_uri=data_uri).passed
+        return files["dataset"].read_bytes()
+
+    moved = made("moved", "moved.npz")
+    (tmp_path / "moved.npz").rename(tmp_path / "gone.npz")
+    assert made("back", "") == moved

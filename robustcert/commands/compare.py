@@ -1,0 +1,84 @@
+"""robustcert compare: two models on the same samples, or one model certified twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from robustcert.errors import ClaimError
+
+if TYPE_CHECKING:
+    from robustcert.certificate.case import Case
+    from robustcert.certificate.comparison import Agreement, PairedOutcome
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this file."""
+    app.command(short_help="Compare two certificates, sample by sample.")(compare)
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(help="Folder of one bundle.")],
+    second: Annotated[Path, typer.Argument(help="Folder of the other bundle.")],
+    key: Annotated[Path, typer.Option(help="Public key of the issuer.")],
+    second_key: Annotated[Path | None, typer.Option(help="Public key of the second issuer; --key if absent.")] = None,
+) -> None:
+    """Compare two certificates on the samples that both are about: a paired exact test for every common metric.
+
+    Two certificates of one model, such as from CPU and GPU, must agree on its votes too: exit status 1 if they don't.
+    Signatures and evidence are checked; rejected and expired records may be compared.
+    """
+    from robustcert.certificate.comparison import agreement, paired_outcomes
+
+    one, other = _opened(first, key), _opened(second, second_key or key)
+    same_model = one.predicate.model.sha256 == other.predicate.model.sha256
+    for name, case in (("first", one), ("second", other)):
+        typer.echo(f"{name:7} {case.predicate.name}, model {case.predicate.model.sha256}")
+    _show(paired_outcomes(one, other))
+    if same_model:
+        _conclude(agreement(one, other))
+
+
+def _opened(bundle: Path, key: Path) -> Case:
+    from datetime import UTC, datetime
+
+    from robustcert.certificate import file_checks
+    from robustcert.certificate.bundle import files_in
+    from robustcert.certificate.case import Case
+    from robustcert.certificate.keys import load_verification_key
+    from robustcert.certificate.verify import read_statement
+    from robustcert.errors import InputError, expected
+
+    files = files_in(bundle)
+    if None in (files.evaluation, files.certification) or not files.certificate.is_file():
+        remedy = "give folders made by `robustcert run` or `robustcert export-bundle`"
+        raise InputError(expected(f"certificate and evidence in '{bundle}'", got="not all of them", remedy=remedy))
+    statement = read_statement(files.certificate.read_bytes(), key=load_verification_key(key))
+    case = Case(statement, files, datetime.now(UTC))
+    file_checks.certification_evidence(case)
+    file_checks.evaluation_evidence(case)
+    return case
+
+
+def _show(outcomes: tuple[PairedOutcome, ...]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("metric", "both", "first only", "second only", "neither", "difference, 95 %", "p", box=None)
+    for found in outcomes:
+        counts = map(str, (found.both, found.first_only, found.second_only, found.neither))
+        table.add_row(found.metric, *counts, f"{found.lower} to {found.upper}", f"{found.p:.3g}")
+    console = Console(soft_wrap=True)
+    console.print(table)
+    console.print("p: exact McNemar test that both are right equally often, adjusted by Holm over all rows")
+
+
+def _conclude(found: Agreement) -> None:
+    typer.echo(
+        f"one model: of {found.samples} rows {found.identical} identical, {found.within_fragile_votes} within fragile "
+        f"votes; {found.other_decisions} other decisions, radii differ by at most {found.largest_radius_difference}"
+    )
+    if not found.holds:
+        raise ClaimError(f"the votes do not agree: Fisher's exact test gives p = {found.smallest_p:.3g} for one sample")
