@@ -27,13 +27,14 @@ def replay_check(samples: int, *, factory: str | None) -> Callable[[Case], Findi
 
 
 def _repeat(case: Case, samples: int, factory: str | None) -> Finding:
+    from robustcert.models.execution_device import on_this_machine
     from robustcert.models.files import load_model
     from robustcert.provenance.environment import environment
     from robustcert.smoothing.replay import replay_sample, rows_agree
 
     rows = case.certification_rows
     chosen = secrets.SystemRandom().sample(rows, min(samples, len(rows)))
-    model = load_model(present(case.files.model), factory=factory)
+    model = on_this_machine(load_model(present(case.files.model), factory=factory))
     bit_exact = _same_machine(environment(), case.predicate.environment)
     for row in chosen:
         repeated = replay_sample(

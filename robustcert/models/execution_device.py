@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import MutableMapping
 from copy import deepcopy
+from dataclasses import replace
 from itertools import chain
 from typing import Literal, TypeVar
 
@@ -16,6 +17,7 @@ import torch
 from torch import nn
 
 from robustcert.errors import ModelError, expected
+from robustcert.models.model import LoadedModel
 
 CUBLAS_VARIABLE = "CUBLAS_WORKSPACE_CONFIG"
 REPEATABLE_CUBLAS = (":4096:8", ":16:8")  # NVIDIA cuBLAS, "Results reproducibility"; torch accepts no others
@@ -52,6 +54,11 @@ def device_of(module: nn.Module) -> torch.device:
 def placed(module: Module, device: torch.device) -> Module:
     """The module itself where it lies on `device` already, else a copy of it there."""
     return module if device_of(module) == device else deepcopy(module).to(device)
+
+
+def on_this_machine(model: LoadedModel) -> LoadedModel:
+    """The model where `environment()` says that this machine computes: on its GPU, or else on the CPU."""
+    return replace(model, module=placed(model.module, execution_device()))
 
 
 def make_cublas_repeatable(variables: MutableMapping[str, str], *, in_use: bool) -> None:

@@ -10,6 +10,7 @@ import platform
 import re
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -37,6 +38,22 @@ def environment() -> dict[str, object]:
 def environment_sha256(found: dict[str, object]) -> str:
     """Digest of an environment: equal digests are the condition for bit-exact repetition."""
     return sha256_bytes(canonical_json(found))
+
+
+def joined_environments(found: Sequence[Mapping[str, object]]) -> dict[str, object]:
+    """One environment of several machines: where they differ, their values are joined, so that it equals none of them.
+
+    >>> joined_environments([{"gpu": "A", "threads": "1"}, {"gpu": "B", "threads": "1"}])
+    {'gpu': 'A | B', 'threads': '1'}
+    """
+    joined: dict[str, object] = {}
+    for name in sorted({name for environment in found for name in environment}):
+        values = [environment.get(name, "none") for environment in found]
+        if all(isinstance(value, dict) for value in values):
+            joined[name] = joined_environments(values)  # type: ignore[arg-type]
+        else:
+            joined[name] = values[0] if values.count(values[0]) == len(values) else " | ".join(sorted(map(str, values)))
+    return joined
 
 
 @cache

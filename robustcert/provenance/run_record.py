@@ -17,7 +17,10 @@ SCHEMA_ID = "urn:robustcert:run-record:v1:schema"
 
 
 class StepRecord(IssuedPart):
-    """One step: digest of its inputs, digests of its outputs, and what it cost (0 where it was reused)."""
+    """One step: digest of its inputs, digests of its outputs, and what it cost (0 where it was reused).
+
+    `environment_sha256` is the store's object with the environment that its outputs depend on; absent where on none.
+    """
 
     step: str
     key: Sha256
@@ -28,6 +31,7 @@ class StepRecord(IssuedPart):
     cpu_milliseconds: Annotated[int, Field(ge=0)]
     peak_memory_bytes: Annotated[int, Field(ge=0)]
     outputs: dict[str, Sha256]
+    environment_sha256: Sha256 | None = None
 
 
 class SourceRevision(IssuedPart):

@@ -23,8 +23,8 @@ from robustcert.smoothing.noise import Stream, standard_normals
 from robustcert.smoothing.votes import (
     BATCH,
     GridNoise,
-    checked_logits,
     count_votes,
+    logits_of,
     noisy_inputs,
     refuse_training_mode,
 )
@@ -54,8 +54,8 @@ def probe(
         x_B = torch.from_numpy(
             noisy_inputs(x_int, noise=noise, sample_id=sample_id, stream=Stream.SELECTION, first_draw=0, draws=BATCH)
         )
-        logits_BK = checked_logits(module(x_B), n_classes=n_classes)
-        _refuse_randomness(logits_BK, module(x_B))
+        logits_BK = logits_of(module, x_B, n_classes=n_classes)
+        _refuse_randomness(logits_BK, logits_of(module, x_B, n_classes=n_classes))
         _refuse_batch_dependence(module, x_B, logits_BK)
 
 
@@ -66,7 +66,7 @@ def _inputs_seen(
     seen: list[Tensor] = []
 
     def see(_: nn.Module, inputs: tuple[Any, ...]) -> None:
-        seen.append(inputs[0])
+        seen.append(inputs[0].cpu())
 
     hook = module.register_forward_pre_hook(see)
     try:
@@ -122,7 +122,7 @@ def _refuse_batch_dependence(module: nn.Module, x_B: Tensor, logits_BK: Tensor) 
     clear_BK = logits_BK.nan_to_num()
     for half in (slice(BATCH // 2), slice(BATCH // 2, BATCH)):
         moved_B = torch.cat([torch.zeros_like(x_B[half]), x_B[half].flip(0)])
-        moved_BK = module(moved_B).nan_to_num()[BATCH // 2 :].flip(0)
+        moved_BK = logits_of(module, moved_B, n_classes=logits_BK.shape[1]).nan_to_num()[BATCH // 2 :].flip(0)
         change = float((moved_BK - clear_BK[half]).abs().max())
         if change > LOGIT_TOLERANCE * (1 + float(clear_BK.abs().max())):
             remedy = "use batch norm in eval mode and no operation across the rows of a batch"

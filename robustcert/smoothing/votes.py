@@ -2,15 +2,17 @@
 
 Shapes: B = 256 rows of a batch, N draws, K classes, *shape = (C, H, W) or (D,) of one sample.
 
-Batches are always 256 rows, the last one filled up with zeros, in float32 on one thread of the CPU: measured, the
-logits then depend neither on a row's place nor on the other rows. What may still differ between platforms is the last
-bits of a logit, so a vote whose two best logits are closer than FRAGILE_GAP is fragile: it counts for no class, and as
-a failure of the candidate. Noisy inputs are never clipped; whatever the model does to them is part of the model.
+Batches are always 256 rows, the last one filled up with zeros, in float32, on one thread of the CPU or, where the
+module lies there, on a GPU. Measured on the CPU: the logits then depend neither on a row's place nor on the other rows.
+Noise is made on the CPU, so that every device is given the same inputs. What may still differ between platforms is the
+last bits of a logit, so a vote whose two best logits are closer than FRAGILE_GAP is fragile: it counts for no class and
+as a failure of the candidate. Noisy inputs are never clipped; whatever the model does to them is part of the model.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -19,6 +21,7 @@ from torch import Tensor, nn
 
 from robustcert.errors import InputError, ModelError, ValidityError, expected
 from robustcert.models.canonical_execution import canonical_execution
+from robustcert.models.execution_device import device_of
 from robustcert.smoothing.noise import Stream, integer_noise
 
 BATCH = 256
@@ -78,7 +81,7 @@ def count_votes(
         for first in range(0, draws, BATCH):
             size = min(BATCH, draws - first)
             x_B = noisy_inputs(x_int, noise=noise, sample_id=sample_id, stream=stream, first_draw=first, draws=size)
-            logits_BK = checked_logits(module(torch.from_numpy(x_B)), n_classes=n_classes)
+            logits_BK = logits_of(module, torch.from_numpy(x_B), n_classes=n_classes)
             tally += _tally(logits_BK[:size], n_classes=n_classes)
     *counts, fragile = tally.tolist()
     return Votes(sample_id=sample_id, stream=stream, draws=draws, counts=tuple(counts), fragile=fragile)
@@ -114,12 +117,13 @@ def refuse_training_mode(module: nn.Module) -> None:
         raise ModelError(expected("a model in eval mode", got=f"{training} in training mode", remedy="call .eval()"))
 
 
-def checked_logits(logits: Tensor, *, n_classes: int) -> Tensor:
-    """The same logits_BK; ModelError for another shape."""
+def logits_of(module: nn.Module, x_B: Tensor, *, n_classes: int) -> Tensor:
+    """logits_BK on the CPU, of a module that may lie on a GPU; ModelError for another shape."""
+    logits = module(x_B.to(device_of(module)))
     if logits.shape != (BATCH, n_classes):
         remedy = "return one row of logits per input, one column per class"
         raise ModelError(expected(f"logits {(BATCH, n_classes)}", got=tuple(logits.shape), remedy=remedy))
-    return logits
+    return cast(Tensor, logits.cpu())
 
 
 def _tally(logits_NK: Tensor, *, n_classes: int) -> NDArray[np.int64]:

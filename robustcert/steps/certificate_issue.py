@@ -26,14 +26,17 @@ from robustcert.data.dataset import load_dataset
 from robustcert.data.planned_samples import planned_samples
 from robustcert.data.validation import ValidationReport
 from robustcert.document import rfc3339
+from robustcert.errors import DataError, expected
 from robustcert.evaluation.adversarials import load_adversarials
 from robustcert.evaluation.suites import load_suite
 from robustcert.models.files import load_model
 from robustcert.provenance.digests import sha256_bytes, sha256_file
-from robustcert.provenance.environment import environment, environment_sha256, source_revision
+from robustcert.provenance.environment import environment_sha256, joined_environments, source_revision
 from robustcert.provenance.run_record import RunRecord, SourceRevision, StepRecord
 from robustcert.report.report import render_report
+from robustcert.steps import certification
 from robustcert.steps.step import StepInputs, one_line_failures, open_inputs, progress
+from robustcert.storage.store import Store
 
 STEP = "certificate_issue"
 
@@ -118,13 +121,23 @@ def _gather(inputs: StepInputs, files: IssueFiles, evidence: Path, *, run_id: st
         certification_rows=certification_rows,
         certification_evidence=_evidence_part(evidence, certification_rows),
         key0=smoothing_key(inputs.loaded, model_sha256=model_sha256, dataset_sha256=dataset_sha256),
-        environment=environment(),
+        environment=_certified_in(inputs.store, steps),
         run_id=run_id,
         steps=steps,
         started_at=min(step.started_at for step in steps),
         certified_at=datetime.now(UTC),
         supersedes=[supersedes] if supersedes else [],
     )
+
+
+def _certified_in(store: Store, steps: Sequence[StepRecord]) -> dict[str, object]:
+    """The environment that the shards were certified in, which may not be the one that this step runs in."""
+    digests = {step.environment_sha256 for step in steps if step.step == certification.STEP}
+    found = [json.loads(store.read_bytes(digest)) for digest in sorted(filter(None, digests))]
+    if not found:
+        remedy = "give the record of every shard"
+        raise DataError(expected("the environment of a certified shard", got="no record of one", remedy=remedy))
+    return joined_environments(found)
 
 
 def _evidence_part(path: Path, rows: StoredRows) -> EvidencePart:

@@ -19,6 +19,7 @@ from robustcert.data.dataset import Dataset, load_dataset
 from robustcert.data.digests import sample_sha256
 from robustcert.data.planned_samples import blocks_of, planned_samples
 from robustcert.errors import RobustcertError
+from robustcert.models.execution_device import on_this_machine
 from robustcert.models.files import load_model
 from robustcert.models.model import LoadedModel
 from robustcert.provenance.digests import canonical_json, sha256_file
@@ -90,7 +91,7 @@ class OpenFiles:
     @cached_property
     def model(self) -> LoadedModel:
         """The model that votes."""
-        return load_model(self._work.model, factory=self._work.factory)
+        return on_this_machine(load_model(self._work.model, factory=self._work.factory))
 
     def planned_blocks(self, *, samples: int | None, seed: int) -> list[Block]:
         """The planned samples in their blocks."""

@@ -19,6 +19,7 @@ from urllib.parse import unquote
 
 from robustcert.document import rfc3339
 from robustcert.errors import RobustcertError
+from robustcert.provenance.digests import canonical_json
 from robustcert.provenance.environment import peak_memory_bytes
 from robustcert.provenance.run_record import StepRecord
 from robustcert.specification_file import LoadedSpecification, parse_specification, read_specification
@@ -77,6 +78,7 @@ def finish_once(
         cpu_milliseconds=clock.cpu(),
         peak_memory_bytes=peak_memory_bytes(),
         outputs=dict(outcome.digests),
+        environment_sha256=_kept_environment(inputs.store, key),
     )
     record.write_text(entry.model_dump_json(by_alias=True))
     return outcome
@@ -103,6 +105,11 @@ def one_line_failures(step: str) -> Iterator[None]:
         place = Path(str(error.filename or tempfile.gettempdir()))
         _print_failure(step, disk_failure(error, wanted="room and permission for the step's files", path=place))
         raise
+
+
+def _kept_environment(store: Store, key: Mapping[str, object]) -> str | None:
+    """Digest of the environment in a step's key, kept as an object for the step that issues the certificate."""
+    return store.put_bytes(canonical_json(key["environment"])) if "environment" in key else None
 
 
 def _print_failure(step: str, cause: str) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from robustcert.errors import InputError, ModelError, ValidityError
 from robustcert.smoothing import votes
 from robustcert.smoothing.noise import Stream, integer_noise
-from robustcert.smoothing.votes import GridNoise, Votes, count_votes, noisy_inputs
+from robustcert.smoothing.votes import GridNoise, Votes, count_votes, logits_of, noisy_inputs
 
 UNIT = 1 / 4096
 KEY0 = 99
@@ -203,3 +203,12 @@ def test_votes_that_do_not_add_up_are_refused() -> None:
 
 def test_the_winner_of_a_tie_is_the_first_class() -> None:
     assert Votes(sample_id=0, stream=Stream.PILOT, draws=10, counts=(1, 4, 4), fragile=1).winner() == 1
+
+
+def test_a_batch_goes_where_the_module_lies() -> None:
+    """torch's meta device stands in for a GPU: it takes a batch, and gives no logits back."""
+    module, seen = nn.Linear(3, 2, device="meta").eval(), []
+    module.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].device.type))
+    with pytest.raises(NotImplementedError, match="meta tensor"):
+        logits_of(module, torch.zeros(256, 3), n_classes=2)
+    assert seen == ["meta"]

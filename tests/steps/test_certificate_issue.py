@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,11 +11,13 @@ import pytest
 import yaml
 
 from robustcert.certificate.bundle import files_in
-from robustcert.certificate.verify import verify
+from robustcert.certificate.verify import read_statement, verify
 from robustcert.commands.replay import differences
 from robustcert.errors import DataError, KeyFileError
-from robustcert.provenance.digests import sha256_file
+from robustcert.provenance.digests import canonical_json, sha256_file
+from robustcert.provenance.run_record import StepRecord
 from robustcert.steps.certificate_issue import IssueFiles, issue_certificate
+from robustcert.storage.store import open_store
 from tests.chain import Chain, run_chain, small_specification
 
 EVIDENCE = ("certification.parquet", "evaluation.parquet", "adversarials.safetensors", "model.safetensors")
@@ -84,3 +87,27 @@ def test_an_unusable_key_stops_before_any_work(chain: Chain, tmp_path: Path) -> 
     with pytest.raises(KeyFileError):
         issue(chain, issue_files(chain, tmp_path), tmp_path, key=chain.public_key)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_environment_is_that_of_the_shards_and_names_every_machine_where_they_differ(
+    chain: Chain, tmp_path: Path
+) -> None:
+    shutil.copytree(chain.store, tmp_path / "store")
+    first = chain.folder / "work" / "shard_record0"
+    other = dict(chain.predicate.environment) | {"gpu": "NVIDIA H200", "device": "cuda"}
+    digest = open_store(str(tmp_path / "store")).put_bytes(canonical_json(other))
+    record = StepRecord.model_validate_json(first.read_bytes()).model_copy(update={"environment_sha256": digest})
+    (tmp_path / "second").write_text(record.model_dump_json(by_alias=True))
+    files = issue_files(chain, tmp_path)
+    issue(chain, replace(files, records=[*files.records, tmp_path / "second"]), tmp_path, key=chain.signing_key)
+    found = read_statement((tmp_path / "certificate").read_bytes(), key=chain.key).predicate.environment
+    assert (found["device"], found["gpu"]) == ("cpu | cuda", "NVIDIA H200 | none")
+    assert found["packages"] == chain.predicate.environment["packages"]
+
+
+def test_shards_without_their_records_issue_nothing(chain: Chain, tmp_path: Path) -> None:
+    shutil.copytree(chain.store, tmp_path / "store")
+    files = issue_files(chain, tmp_path)
+    with pytest.raises(DataError, match="expected the environment of a certified shard, got no record of one"):
+        issue(chain, replace(files, records=files.records[:3]), tmp_path, key=chain.signing_key)
+    assert not (tmp_path / "certificate").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -71,6 +72,21 @@ def test_a_step_is_recorded_and_a_second_one_is_reused(tmp_path: Path) -> None:
     assert [finish(1).reused, finish(1).reused, finish(2).reused] == [False, True, False]
     assert len(runs) == 2
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", finish(1).finished_at)
+
+
+def test_the_environment_of_a_key_is_kept_in_the_store_and_named_in_the_record(tmp_path: Path) -> None:
+    inputs = open_inputs(specification=small_specification(), store=str(tmp_path / "store"))
+    output, record = tmp_path / "output", tmp_path / "record"
+    key = {"environment": {"device": "cpu"}}
+
+    def run() -> dict[str, object]:
+        output.write_text("made")
+        return {}
+
+    finish_once(inputs, step="certification", key=key, outputs={"o": output}, record=record, run=run)
+    named = StepRecord.model_validate_json(record.read_bytes()).environment_sha256
+    assert named == hashlib.sha256(b'{"device":"cpu"}').hexdigest()
+    assert inputs.store.read_bytes(named) == b'{"device":"cpu"}'
 
 
 def test_times_are_utc_to_the_second() -> None:
