@@ -56,12 +56,24 @@ def is_document(name: str) -> bool:
     return bool(_NAME.fullmatch(name)) and name.split("/")[0] != OBJECTS
 
 
+class DamagedError(StorageError):
+    """What was read is not what was written."""
+
+
 def require_digest(found: str, *, wanted: str, store: str) -> None:
-    """StorageError, naming the object, unless the digest that was found is the one its name promises."""
+    """DamagedError, naming the object, unless the digest that was found is the one its name promises."""
     if found != wanted:
         got = f"bytes with SHA-256 {found}"
         remedy = "the object is damaged: delete it and run again"
-        raise StorageError(expected(f"object {wanted} of {store} as it was stored", got=got, remedy=remedy))
+        raise DamagedError(expected(f"object {wanted} of {store} as it was stored", got=got, remedy=remedy))
+
+
+def require_document_digest(found: str, *, wanted: str, name: str, store: str) -> None:
+    """DamagedError, naming the document, unless its digest is the one that was kept with it."""
+    if found != wanted:
+        got = f"bytes with SHA-256 {found} instead of {wanted}"
+        remedy = "restore it, or delete it and run again"
+        raise DamagedError(expected(f"document '{name}' of {store} as it was written", got=got, remedy=remedy))
 
 
 def missing_object(sha256: str, *, store: str) -> StorageError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any, Literal
 from robustcert.document import IssuedPart, Sha256, Timestamp
 from robustcert.errors import StepError, StorageError, expected
 from robustcert.provenance.digests import canonical_json, sha256_bytes
+from robustcert.storage.addresses import DamagedError
 from robustcert.storage.atomic import disk_failure, make_folder
 from robustcert.storage.store import Store
 
@@ -106,11 +108,17 @@ def parse_finished(data: bytes) -> FinishedStep | None:
 
 
 def _reusable(store: Store, step: str, key: str, outputs: Mapping[str, Path]) -> FinishedStep | None:
-    document = store.read_document(document_of(step, key))
+    document = _readable(store, document_of(step, key))
     finished = parse_finished(document) if document is not None else None
     if finished is None or (finished.step, finished.key, set(finished.outputs)) != (step, key, set(outputs)):
         return None
     return finished if all(_fetched(store, finished.outputs[name], path) for name, path in outputs.items()) else None
+
+
+def _readable(store: Store, name: str) -> bytes | None:
+    with suppress(DamagedError):
+        return store.read_document(name)
+    return None
 
 
 def _fetched(store: Store, sha256: str, target: Path) -> bool:

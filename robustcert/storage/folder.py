@@ -85,8 +85,11 @@ class FolderStore:
             part.write([data])
             part.replace(path)
 
-    def write_document_once(self, name: str, data: bytes) -> None:
-        """Writes a document that is never replaced; StorageError when other bytes bear the name already."""
+    def write_document_once(self, name: str, data: bytes, *, keep_until: datetime | None = None) -> None:
+        """Writes a document that is never replaced; StorageError when other bytes bear the name already.
+
+        A folder can't keep its owner from deleting a file, so `keep_until` changes nothing here.
+        """
         path = self.root / document_name(name)
         if self._read(path) is None:
             with self._draft(path) as part:

@@ -1,17 +1,19 @@
 """A store in an S3 or MinIO bucket, with the same names below its prefix as a store in a folder.
 
-A single PUT is atomic, so there are no drafts. Objects are read back after they were written and compared with their
-SHA-256. Uploads of large files that were killed are S3's to forget: give the bucket a life-cycle rule for them.
+An object appears in one moment, so there are no drafts; parts of an upload that was killed are invisible until `sweep`
+removes them. Objects are read back after they were written and compared with their SHA-256; a document carries its own.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable
-from datetime import datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from robustcert.errors import InputError, StorageError, expected
 from robustcert.provenance.digests import sha256_bytes, sha256_file
@@ -23,18 +25,30 @@ from robustcert.storage.addresses import (
     missing_object,
     object_name,
     require_digest,
+    require_document_digest,
 )
 from robustcert.storage.atomic import disk_failure, draft, make_folder
-from robustcert.storage.s3_bucket import AbsentError, Bucket, S3Settings, parse_uri
+from robustcert.storage.s3_address import S3Address, S3Settings, parse_uri
+from robustcert.storage.s3_bucket import Bucket
+from robustcert.storage.s3_errors import AbsentError, ConditionError, DeniedError, LostUploadError, UnableError
+
+if TYPE_CHECKING:
+    from minio.retention import Retention
 
 __all__ = ["S3Settings", "S3Store", "fetch_object"]
+
+LEFTOVER_AGE = timedelta(days=1)
+
+# The digest that travels with a document, as metadata and as the header of an answer.
+DIGEST = "sha256"
+DIGEST_HEADER = f"x-amz-meta-{DIGEST}"
 
 
 class S3Store:
     """Store (see store.py) below the prefix of an s3:// URI; StorageError when there are no credentials."""
 
     def __init__(self, uri: str, *, settings: S3Settings | None = None) -> None:
-        self._address = parse_uri(uri, settings=settings)
+        self._address = _address(uri, settings)
         self._bucket = Bucket(self._address)
         self.uri = self._address.uri(self._address.key)
 
@@ -59,9 +73,10 @@ class S3Store:
 
     def read_bytes(self, sha256: str) -> bytes:
         """The bytes of an object; StorageError when it is missing or damaged."""
-        data = self._read(self._object(sha256))
-        if data is None:
-            raise missing_object(sha256, store=self.uri)
+        try:
+            data, _ = self._bucket.read(self._object(sha256))
+        except AbsentError:
+            raise missing_object(sha256, store=self.uri) from None
         require_digest(sha256_bytes(data), wanted=sha256, store=self.uri)
         return data
 
@@ -78,18 +93,33 @@ class S3Store:
 
     def write_document(self, name: str, data: bytes) -> None:
         """Writes a document, in place of the one of that name."""
-        self._bucket.put(self._key(document_name(name)), BytesIO(data), length=len(data))
+        key = self._key(document_name(name))
+        self._bucket.put(key, BytesIO(data), length=len(data), metadata={DIGEST: sha256_bytes(data)})
 
-    def write_document_once(self, name: str, data: bytes) -> None:
-        """Writes a document that is never replaced; StorageError when other bytes bear the name already."""
+    def write_document_once(self, name: str, data: bytes, *, keep_until: datetime | None = None) -> None:
+        """Writes a document that is never replaced; StorageError when other bytes bear the name already.
+
+        Where the bucket has object lock, nobody can delete this version before `keep_until`. The mode is that of the
+        bucket's default rule, else GOVERNANCE.
+        """
         if self.read_document(name) is None:
-            self._bucket.put_if_absent(self._key(name), data)
+            retention = self._retention(keep_until)
+            with suppress(ConditionError):  # another writer was faster; the bytes are compared below
+                self._bucket.put_if_absent(
+                    self._key(name), data, metadata={DIGEST: sha256_bytes(data)}, retention=retention
+                )
         if self.read_document(name) != data:
             raise changed_document(name, store=self.uri)
 
     def read_document(self, name: str) -> bytes | None:
-        """The bytes of a document, or None when there is none."""
-        return self._read(self._key(document_name(name)))
+        """The bytes of a document, or None when there is none; StorageError when they are damaged."""
+        try:
+            data, headers = self._bucket.read(self._key(document_name(name)))
+        except AbsentError:
+            return None
+        found = sha256_bytes(data)
+        require_document_digest(found, wanted=headers.get(DIGEST_HEADER, found), name=name, store=self.uri)
+        return data
 
     def list_documents(self, prefix: str) -> list[str]:
         """Names of all documents that start with `prefix`, sorted."""
@@ -102,20 +132,25 @@ class S3Store:
         return self._address.uri(self._object(sha256))
 
     def sweep(self, *, now: datetime) -> int:
-        """Removes nothing: a killed writer leaves no file here."""
-        return 0
+        """Removes uploads that began more than a day ago and never ended; returns how many.
+
+        None where these credentials may not, or the server can't: the bucket's life-cycle rule does it then.
+        """
+        try:
+            return self._bucket.abort_uploads(self._key(""), before=now - LEFTOVER_AGE)
+        except (DeniedError, UnableError):
+            return 0
 
     def _put(self, sha256: str, stream: BinaryIO, *, length: int) -> str:
         if not self.intact(sha256):
-            self._bucket.put(self._object(sha256), stream, length=length)
+            with suppress(LostUploadError):  # completed, when only the answer was lost: what lies there tells
+                self._bucket.put(self._object(sha256), stream, length=length)
             require_digest(_digest_of(self._bucket.chunks(self._object(sha256))), wanted=sha256, store=self.uri)
         return sha256
 
-    def _read(self, key: str) -> bytes | None:
-        try:
-            return b"".join(self._bucket.chunks(key))
-        except AbsentError:
-            return None
+    def _retention(self, until: datetime | None) -> Retention | None:
+        lock = self._bucket.lock() if until is not None else None
+        return lock.retention(until=until, now=datetime.now(UTC)) if lock and until else None
 
     def _object(self, sha256: str) -> str:
         return self._key(object_name(sha256))
@@ -126,10 +161,15 @@ class S3Store:
 
 def fetch_object(uri: str, target: Path, *, settings: S3Settings | None = None) -> str:
     """Downloads s3://bucket/key to `target`, whole or not at all; returns the SHA-256 of its bytes."""
-    address = parse_uri(uri, settings=settings)
+    address = _address(uri, settings)
     if not address.key:
         raise InputError(expected("s3://bucket/key", got=f"the bucket '{address.bucket}' alone", remedy="add the key"))
     return _download(Bucket(address), address.key, target, sha256=None)
+
+
+def _address(uri: str, settings: S3Settings | None) -> S3Address:
+    """The one place where endpoint and region are read from the environment: a step on a cluster is given no more."""
+    return parse_uri(uri, settings=settings or S3Settings.from_environment(os.environ))
 
 
 def _download(bucket: Bucket, key: str, target: Path, *, sha256: str | None) -> str:

@@ -1,206 +1,150 @@
-"""One S3 or MinIO bucket: its URI, its connection, and its failures in one line each.
-
-Credentials come from the minio client's own providers: MINIO_ACCESS_KEY, AWS_ACCESS_KEY_ID and their secrets in the
-environment, or the AWS credentials file. No secret enters a URI, a message or a chained exception.
-"""
+"""One S3 or MinIO bucket: what the store asks of it. Every failure is a StorageError of one line (s3_failures.py)."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from configparser import Error as CredentialsFileError
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
-from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from robustcert.errors import InputError, StorageError, expected
-from robustcert.provenance.digests import CHUNK_BYTES
+from robustcert.errors import StorageError, expected
+from robustcert.storage.s3_address import S3Address
+from robustcert.storage.s3_errors import LostUploadError, UnableError, UnlockedError
 
 if TYPE_CHECKING:
     from minio import Minio
-    from minio.credentials.providers import Provider
-    from urllib3 import PoolManager
+    from minio.datatypes import Upload
+    from minio.retention import Retention
 
-AWS_ENDPOINT = "https://s3.amazonaws.com"
-CONNECT_SECONDS = 5.0
-READ_SECONDS = 60.0
-RETRIES = 2
-PRESIGNED_FOR = timedelta(minutes=5)
+# A part is held in memory while it is sent. S3 wants parts of 5 MiB or more, and at most 10 000 of them.
+PART_BYTES = 16 << 20
+MOST_PARTS = 10_000
 
-_URI = re.compile(
-    r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(/(?P<key>[^?#\x00-\x1f]*))?(\?(?P<query>[^#\s]*))?"
-)
-_ENDPOINT = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?/?")
-_REFUSED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken"}
-_CONFLICT = {409, 412}
-
-
-class AbsentError(StorageError):
-    """The bucket holds no object under a key."""
+DAYS_IN_A_YEAR = 366
 
 
 @dataclass(frozen=True, kw_only=True)
-class S3Settings:
-    """Where S3 answers; InputError unless `endpoint` is http(s)://host[:port]. `region` None means: ask the server."""
+class BucketLock:
+    """That a bucket locks objects: in which mode (GOVERNANCE or COMPLIANCE), and how long at least."""
 
-    endpoint: str = AWS_ENDPOINT
-    region: str | None = None
+    mode: str
+    period: timedelta
 
-    def __post_init__(self) -> None:
-        if not _ENDPOINT.fullmatch(self.endpoint):
-            remedy = "credentials belong into the environment, buckets into the s3:// URI"
-            got = _without_secrets(self.endpoint)
-            raise InputError(expected("an S3 endpoint http(s)://host[:port]", got=got, remedy=remedy))
+    def retention(self, *, until: datetime, now: datetime) -> Retention:
+        """The lock of an object that lasts until then, and no shorter than the bucket's own period."""
+        from minio.retention import Retention
 
-
-@dataclass(frozen=True, kw_only=True)
-class S3Address:
-    """What an s3:// URI says: bucket, key (or prefix; no slash at either end) and where S3 answers."""
-
-    bucket: str
-    key: str
-    settings: S3Settings
-    query: str
-
-    def uri(self, key: str) -> str:
-        """The URI of another key in the same bucket at the same endpoint."""
-        return f"s3://{self.bucket}/{key}" + (f"?{self.query}" if self.query else "")
-
-
-def parse_uri(uri: str, *, settings: S3Settings | None) -> S3Address:
-    """Takes s3://bucket/key?endpoint=...&region=... apart; what it leaves out comes from `settings`."""
-    parts = _URI.fullmatch(uri)
-    if parts is None:
-        remedy = "name a bucket; credentials belong into the environment"
-        raise InputError(expected("s3://bucket/prefix", got=_without_secrets(uri), remedy=remedy))
-    chosen = _known_query(parts["query"] or "")
-    return S3Address(
-        bucket=parts["bucket"],
-        key=(parts["key"] or "").strip("/"),
-        settings=replace(settings or S3Settings(), **chosen),
-        query=urlencode(sorted(chosen.items()), safe=":/[]"),
-    )
+        return Retention(self.mode, max(until, now + self.period).astimezone(UTC))
 
 
 class Bucket:
     """A connection to one bucket. Every failure is a StorageError; AbsentError where a key holds nothing."""
 
     def __init__(self, address: S3Address) -> None:
+        _require_client()
+        from robustcert.storage.s3_connection import connect
+
         self.name = address.bucket
         self._settings = address.settings
-        self._client, self._http = _connect(address.settings)
+        self._client = connect(address.settings)
 
     def chunks(self, key: str) -> Iterator[bytes]:
-        """The bytes under a key, a chunk at a time."""
-        with self._told(key):
-            response = self._client.get_object(self.name, key)
-            try:
-                yield from response.stream(CHUNK_BYTES)
-            finally:
-                response.close()
-                response.release_conn()
+        """The bytes under a key, a chunk at a time; a download that is cut off goes on where it stopped."""
+        from robustcert.storage.s3_download import Download
 
-    def put(self, key: str, stream: BinaryIO, *, length: int) -> None:
-        """Writes `length` bytes under a key, in place of what is there."""
         with self._told(key):
-            self._client.put_object(self.name, key, stream, length)
+            yield from Download(self._client, bucket=self.name, key=key).chunks()
 
-    def put_if_absent(self, key: str, data: bytes) -> None:
-        """Writes `data` unless the key holds something (If-None-Match, which the minio client offers no call for)."""
+    def read(self, key: str) -> tuple[bytes, Mapping[str, str]]:
+        """All bytes under a key, and the headers that came with them."""
+        from robustcert.storage.s3_download import Download
+
         with self._told(key):
-            url = self._client.get_presigned_url("PUT", self.name, key, expires=PRESIGNED_FOR)
-            answer = self._http.request("PUT", url, body=data, headers={"If-None-Match": "*"})
-        if answer.status != 200 and answer.status not in _CONFLICT:
-            remedy = "check that the bucket exists and that these credentials may write to it"
-            raise self._failure(f"HTTP status {answer.status}", remedy=remedy)
+            download = Download(self._client, bucket=self.name, key=key)
+            return b"".join(download.chunks()), download.headers
+
+    def put(self, key: str, stream: BinaryIO, *, length: int, metadata: Mapping[str, str] | None = None) -> None:
+        """Writes `length` bytes under a key, in place of what is there; in parts where they are many."""
+        with self._told(key):
+            self._client.put_object(
+                self.name,
+                key,
+                stream,
+                length,
+                metadata={**(metadata or {})},
+                part_size=max(PART_BYTES, -(-length // MOST_PARTS)),
+                num_parallel_uploads=1,
+            )
+
+    def put_if_absent(
+        self, key: str, data: bytes, *, metadata: Mapping[str, str] | None = None, retention: Retention | None = None
+    ) -> None:
+        """Writes `data`, in one part; ConditionError where the key holds something already."""
+        with self._told(key):
+            self._client_if_absent.put_object(
+                self.name,
+                key,
+                BytesIO(data),
+                len(data),
+                metadata={**(metadata or {})},
+                part_size=max(PART_BYTES, len(data)),
+                retention=retention,
+            )
+
+    def lock(self) -> BucketLock | None:
+        """How the bucket locks objects, or None where it does not."""
+        try:
+            with self._told(""):
+                found = self._client.get_object_lock_config(self.name)
+        except (UnlockedError, UnableError):
+            return None
+        days = (found.duration or 0) * (DAYS_IN_A_YEAR if found.duration_unit == "Years" else 1)
+        return BucketLock(mode=found.mode or "GOVERNANCE", period=timedelta(days=days))
 
     def exists(self, key: str) -> bool:
-        """Whether a key holds something."""
-        try:
-            with self._told(key):
-                self._client.stat_object(self.name, key)
-        except AbsentError:
-            return False
-        return True
+        """Whether a key holds something; by a listing, since the answer to HEAD tells no reason of a refusal."""
+        return next(self.keys(key), None) == key
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """All keys that start with `prefix`."""
+        """All keys that start with `prefix`, sorted."""
         with self._told(prefix):
             for entry in self._client.list_objects(self.name, prefix=prefix, recursive=True):
                 yield str(entry.object_name)
 
-    @contextmanager
-    def _told(self, key: str) -> Iterator[None]:
-        from minio.error import MinioException, S3Error
-        from urllib3.exceptions import HTTPError, ResponseError
+    def abort_uploads(self, prefix: str, *, before: datetime) -> int:
+        """Removes the parts of uploads that began before then and never ended; returns how many uploads."""
+        old = [upload for upload in self._uploads(prefix) if upload.initiated_time and upload.initiated_time < before]
+        for upload in old:
+            with suppress(LostUploadError), self._told(upload.object_name):  # it ended meanwhile
+                self._client._abort_multipart_upload(self.name, upload.object_name, upload.upload_id or "")
+        return len(old)
 
-        try:
-            yield
-        except S3Error as error:
-            raise self._answered(str(error.code), key) from error
-        except MinioException as error:
-            raise self._failure("an answer that is not S3's", remedy="check the endpoint") from error
-        except HTTPError as error:  # its text may hold a signed URL
-            reason = getattr(error, "reason", None) or error
-            cause = str(reason) if isinstance(reason, ResponseError) else type(reason).__name__
-            raise self._failure(f"no answer ({cause})", remedy="check the endpoint and the network") from None
-        except ValueError as error:  # the client's own check of names
-            remedy = "use a plain bucket name and a key without '.' and '..'"
-            raise InputError(
-                expected("names that S3 accepts", got=repr(f"{self.name}/{key}"), remedy=remedy)
-            ) from error
+    def _uploads(self, prefix: str) -> Iterator[Upload]:
+        marker: str | None = ""
+        while marker is not None:
+            with self._told(prefix):
+                page = self._client._list_multipart_uploads(self.name, prefix=prefix, key_marker=marker)
+                yield from page.uploads
+            marker = page.next_key_marker if page.is_truncated else None
 
-    def _answered(self, code: str, key: str) -> StorageError:
-        if code == "NoSuchKey":
-            return AbsentError(expected(f"s3://{self.name}/{key}", got="no such object", remedy="check bucket and key"))
-        if code == "NoSuchBucket":
-            return self._failure("no such bucket", remedy="create it or name another")
-        if code in _REFUSED:
-            return self._failure(
-                f"refused credentials ({code})", remedy="check the access key, its secret and its rights"
-            )
-        return self._failure(f"error {code}", remedy="see the server's log")
+    @cached_property
+    def _client_if_absent(self) -> Minio:
+        from robustcert.storage.s3_connection import connect_if_absent
 
-    def _failure(self, got: str, *, remedy: str) -> StorageError:
-        return StorageError(expected(f"bucket '{self.name}' at {self._settings.endpoint}", got=got, remedy=remedy))
+        return connect_if_absent(self._settings)
+
+    def _told(self, key: str) -> AbstractContextManager[None]:
+        from robustcert.storage.s3_failures import told
+
+        return told(self.name, self._settings.endpoint, key=key)
 
 
-def _known_query(query: str) -> dict[str, str]:
-    chosen = dict(parse_qsl(query, keep_blank_values=True))
-    if unknown := sorted(set(chosen) - {"endpoint", "region"}):
-        remedy = "remove the rest; credentials belong into the environment"
-        raise InputError(expected("endpoint and region in an s3:// URI", got=f"the key {unknown[0]!r}", remedy=remedy))
-    return chosen
-
-
-def _without_secrets(text: str) -> str:
-    return "credentials in it" if "@" in text else repr(text.partition("?")[0])
-
-
-def _connect(settings: S3Settings) -> tuple[Minio, PoolManager]:
+def _require_client() -> None:
     try:
-        from minio import Minio
-        from urllib3 import PoolManager, Retry, Timeout
-    except ImportError as error:
+        import minio  # noqa: F401
+    except ImportError:
         remedy = "install robustcert[s3]"
-        raise StorageError(expected("the minio client for s3:// URIs", got="no such package", remedy=remedy)) from error
-    parts = urlsplit(settings.endpoint)
-    retries = Retry(total=RETRIES, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504])
-    http = PoolManager(timeout=Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS), retries=retries)
-    secure = parts.scheme == "https"
-    client = Minio(parts.netloc, secure=secure, region=settings.region, http_client=http, credentials=_credentials())
-    return client, http
-
-
-def _credentials() -> Provider:
-    from minio.credentials.providers import AWSConfigProvider, ChainedProvider, EnvAWSProvider, EnvMinioProvider
-
-    chain = ChainedProvider([EnvMinioProvider(), EnvAWSProvider(), AWSConfigProvider()])
-    try:
-        chain.retrieve()
-    except (ValueError, OSError, CredentialsFileError):  # whose texts may quote the credentials file
-        remedy = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or MINIO_ACCESS_KEY and MINIO_SECRET_KEY"
-        raise StorageError(expected("credentials for S3", got="none that can be read", remedy=remedy)) from None
-    return chain
+        raise StorageError(expected("the minio client for s3:// URIs", got="no such package", remedy=remedy)) from None

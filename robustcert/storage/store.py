@@ -15,7 +15,8 @@ from urllib.parse import unquote, urlsplit
 from robustcert.errors import InputError, StorageError, expected
 from robustcert.storage.atomic import disk_failure
 from robustcert.storage.folder import FolderStore
-from robustcert.storage.s3 import S3Settings, S3Store
+from robustcert.storage.s3 import S3Store
+from robustcert.storage.s3_address import S3Settings
 
 
 class Store(Protocol):
@@ -46,8 +47,11 @@ class Store(Protocol):
     def write_document(self, name: str, data: bytes) -> None:
         """Writes a document, in place of the one of that name."""
 
-    def write_document_once(self, name: str, data: bytes) -> None:
-        """Writes a document that is never replaced; StorageError when other bytes bear the name already."""
+    def write_document_once(self, name: str, data: bytes, *, keep_until: datetime | None = None) -> None:
+        """Writes a document that is never replaced; StorageError when other bytes bear the name already.
+
+        A bucket with object lock lets nobody delete it before `keep_until`; other stores can't hinder their owner.
+        """
 
     def read_document(self, name: str) -> bytes | None:
         """The bytes of a document, or None when there is none."""
@@ -65,8 +69,8 @@ class Store(Protocol):
 def open_store(uri: str, *, s3: S3Settings | None = None) -> Store:
     """The store at a folder, a file:// URI or s3://bucket/prefix?endpoint=...&region=...; InputError on anything else.
 
-    `s3` holds endpoint and region for s3:// URIs that name none. Nothing is written yet; StorageError
-    where no folder can be, or without credentials for S3.
+    `s3` holds endpoint and region for s3:// URIs that name none; without it AWS_ENDPOINT_URL and AWS_REGION do. Nothing
+    is written yet; StorageError where no folder can be, or without credentials for S3.
     """
     scheme, separator, _ = uri.partition("://")
     if not separator and uri:

@@ -1,14 +1,82 @@
-"""A server that speaks S3 on loopback, and a user without rights."""
+"""Servers that speak S3 on loopback: a mock, and a real one; and a user without rights."""
 
 import os
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 import boto3
 import pytest
+from minio import Minio
 from moto.server import ThreadedMotoServer
+
+from robustcert.storage import s3_connection, s3_download
+from tests.rados_gateway import RadosGateway
+
+
+@dataclass(frozen=True, kw_only=True)
+class RealBucket:
+    """A bucket of the real server; `peer` is another client with all rights: the oracle."""
+
+    name: str
+    endpoint: str
+    peer: Minio
+
+    def uri(self, prefix: str = "", *, endpoint: str = "") -> str:
+        return f"s3://{self.name}/{prefix}?endpoint={endpoint or self.endpoint}"
+
+    def contents(self) -> dict[str, bytes]:
+        keys = [str(entry.object_name) for entry in self.peer.list_objects(self.name, recursive=True)]
+        return {key: self.peer.get_object(self.name, key).data for key in keys}
+
+    def uploads(self) -> int:
+        return len(self.peer._list_multipart_uploads(self.name).uploads)
+
+
+@pytest.fixture
+def real_s3(rados_gateway: RadosGateway, credentials: None, monkeypatch: pytest.MonkeyPatch) -> RadosGateway:
+    """The real server, with its first user's credentials in the environment."""
+    for name, value in rados_gateway.environment().items():
+        monkeypatch.setenv(name, value)
+    return rados_gateway
+
+
+@pytest.fixture
+def real_bucket(real_s3: RadosGateway) -> RealBucket:
+    """An empty bucket of the real server."""
+    return make_bucket(real_s3)
+
+
+@pytest.fixture
+def locked_bucket(real_s3: RadosGateway) -> RealBucket:
+    """An empty bucket of the real server that locks objects, without a default rule."""
+    return make_bucket(real_s3, object_lock=True)
+
+
+def make_bucket(server: RadosGateway, *, object_lock: bool = False) -> RealBucket:
+    name = f"store-{uuid4().hex}"
+    peer = Minio(server.endpoint.removeprefix("http://"), server.access_key, server.secret_key, secure=False)
+    peer.make_bucket(name, object_lock=object_lock)
+    return RealBucket(name=name, endpoint=server.endpoint, peer=peer)
+
+
+@pytest.fixture(autouse=True)
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Repeats without the waits; processes that a test starts keep them."""
+    monkeypatch.setattr(s3_connection, "BACKOFF_SECONDS", 0.001)
+    monkeypatch.setattr(s3_connection, "JITTER_SECONDS", 0.0)
+    monkeypatch.setattr(s3_download, "WAIT_SECONDS", 0.001)
+
+
+@pytest.fixture
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some credentials in the environment, and nothing else that S3 tools read."""
+    for name in [name for name in os.environ if name.startswith(("AWS_", "MINIO_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
 
 
 @pytest.fixture(scope="session")
@@ -22,12 +90,8 @@ def s3_server() -> Iterator[str]:
 
 
 @pytest.fixture
-def s3_endpoint(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+def s3_endpoint(s3_server: str, credentials: None) -> str:
     """The endpoint, with credentials for it in the environment."""
-    for name in ("MINIO_ACCESS_KEY", "MINIO_SECRET_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     return s3_server
 
 

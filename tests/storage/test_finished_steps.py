@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import boto3
 import pytest
 
 from robustcert.errors import StepError, StorageError
@@ -209,6 +210,17 @@ def test_a_step_is_kept_in_a_bucket_as_well(s3_endpoint: str, bucket: str, step:
     store = open_store(f"s3://{bucket}/runs?endpoint={s3_endpoint}")
     assert [step.once(store).reused for _ in range(2)] == [False, True]
     assert step.runs == 1
+
+
+def test_a_document_that_was_damaged_in_a_bucket_is_made_again(
+    s3_endpoint: str, bucket: str, step: Step, peer: "boto3.client"
+) -> None:
+    """moto, a mock, stands in for S3."""
+    store = open_store(f"s3://{bucket}?endpoint={s3_endpoint}")
+    name = document_of("training", step.once(store).key)
+    metadata = peer.get_object(Bucket=bucket, Key=name)["Metadata"]
+    peer.put_object(Bucket=bucket, Key=name, Body=b"{}", Metadata=metadata)
+    assert [step.once(store).reused for _ in range(2)] == [False, True]
 
 
 def require_whole(root: Path) -> int:

@@ -4,6 +4,7 @@ import hashlib
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import boto3
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from robustcert.errors import InputError, StorageError
 from robustcert.storage.s3 import S3Settings, S3Store, fetch_object
 from robustcert.storage.s3_bucket import Bucket
+from robustcert.storage.s3_errors import LostUploadError
+from tests.storage.scripted_server import refusal, scripted_server
 
 DATA = b"the bytes of a model"
 DIGEST = hashlib.sha256(DATA).hexdigest()
@@ -105,9 +108,9 @@ def test_of_two_writers_of_one_document_the_second_is_refused_even_when_it_saw_n
 ) -> None:
     put_if_absent = Bucket.put_if_absent
 
-    def after_another_writer(self: Bucket, key: str, data: bytes) -> None:
+    def after_another_writer(self: Bucket, key: str, data: bytes, **named: Any) -> None:
         put(peer, bucket, key, b"first")
-        put_if_absent(self, key, data)
+        put_if_absent(self, key, data, **named)
 
     monkeypatch.setattr(Bucket, "put_if_absent", after_another_writer)
     with pytest.raises(StorageError, match=r"expected document 'certificates/a.json' of .* to be new"):
@@ -140,5 +143,57 @@ def test_a_single_object_is_fetched_whole_or_not_at_all(
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [DATA]
 
 
-def test_there_is_nothing_to_sweep(store: S3Store) -> None:
-    assert store.sweep(now=datetime(2025, 6, 1, tzinfo=UTC)) == 0
+def test_endpoint_and_region_may_come_from_the_environment_and_stay_out_of_the_uri(
+    bucket: str, s3_endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_endpoint)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    store = S3Store(f"s3://{bucket}/team")
+    digest = store.put_bytes(DATA)
+    assert store.uri == f"s3://{bucket}/team"
+    assert fetch_object(store.uri_of(digest), tmp_path / "copy") == DIGEST
+
+
+def test_a_document_carries_its_digest_and_a_damaged_one_is_refused(
+    store: S3Store, peer: "boto3.client", bucket: str
+) -> None:
+    store.write_document("runs/1/record.json", b"{}")
+    store.write_document_once("certificates/a.json", b"{}")
+    for name in ("runs/1/record.json", "certificates/a.json"):
+        found = peer.get_object(Bucket=bucket, Key=f"team/one/{name}")
+        assert found["Metadata"] == {"sha256": hashlib.sha256(b"{}").hexdigest()}
+        peer.put_object(Bucket=bucket, Key=f"team/one/{name}", Body=b"{ }", Metadata=found["Metadata"])
+        with pytest.raises(StorageError, match=rf"expected document '{name}' of s3://.* as it was written, got"):
+            store.read_document(name)
+
+
+def test_a_document_that_another_tool_wrote_is_read_as_it_is(store: S3Store, peer: "boto3.client", bucket: str) -> None:
+    put(peer, bucket, "team/one/index.json", b"{}")
+    assert store.read_document("index.json") == b"{}"
+
+
+def test_a_bucket_without_lock_needs_none(store: S3Store) -> None:
+    store.write_document_once("certificates/a.json", b"{}", keep_until=datetime(2035, 6, 1, tzinfo=UTC))
+    assert store.read_document("certificates/a.json") == b"{}"
+
+
+@pytest.mark.parametrize(("code", "status"), [("AccessDenied", 403), ("NotImplemented", 501)])
+def test_where_sweeping_is_not_allowed_or_not_known_nothing_is_swept(credentials: None, code: str, status: int) -> None:
+    with scripted_server(refusal(code, status=status)) as server:
+        assert S3Store(f"s3://models?endpoint={server.endpoint}&region=r").sweep(now=datetime.now(UTC)) == 0
+
+
+def test_an_upload_whose_last_answer_was_lost_counts_when_the_object_is_there(
+    store: S3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = Bucket.put
+
+    def and_forget(self: Bucket, key: str, stream: BinaryIO, length: int) -> None:
+        send(self, key, stream, length=length)
+        raise LostUploadError("gone")
+
+    monkeypatch.setattr(Bucket, "put", and_forget)
+    assert store.put_bytes(DATA) == DIGEST
+    monkeypatch.setattr(Bucket, "put", lambda *_, **__: (_ for _ in ()).throw(LostUploadError("gone")))
+    with pytest.raises(StorageError, match="got no such object"):
+        store.put_bytes(b"other")

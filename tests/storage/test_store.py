@@ -1,19 +1,27 @@
+import hashlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from robustcert.errors import InputError, RobustcertError, StorageError
+from robustcert.storage.finished_steps import once
 from robustcert.storage.folder import FolderStore
 from robustcert.storage.s3 import S3Store
 from robustcert.storage.store import Store, open_store
 
+NOW = datetime(2025, 6, 1, tzinfo=UTC)
 
-@pytest.fixture(params=["folder", "s3"])
+
+@pytest.fixture(params=["folder", "s3", pytest.param("real s3", marks=pytest.mark.real_s3)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    """One empty store of each kind; S3 is moto's, a mock."""
+    """One empty store of each kind; s3 is moto's, a mock, and real s3 is Ceph's."""
     if request.param == "folder":
         return open_store(str(tmp_path / "store"))
+    if request.param == "real s3":
+        return open_store(request.getfixturevalue("real_bucket").uri("some/prefix"))
     bucket, endpoint = request.getfixturevalue("bucket"), request.getfixturevalue("s3_endpoint")
     return open_store(f"s3://{bucket}/some/prefix?endpoint={endpoint}")
 
@@ -56,7 +64,7 @@ def test_a_file_is_no_store(tmp_path: Path) -> None:
         open_store(str(tmp_path / ("x" * 300)))
 
 
-def test_both_stores_keep_the_same_things_in_the_same_way(store: Store, tmp_path: Path) -> None:
+def test_all_stores_keep_the_same_things_in_the_same_way(store: Store, tmp_path: Path) -> None:
     (tmp_path / "model").write_bytes(b"model")
     digest = store.put_file(tmp_path / "model")
     assert digest == store.put_bytes(b"model")
@@ -76,7 +84,7 @@ def test_both_stores_keep_the_same_things_in_the_same_way(store: Store, tmp_path
     assert store.read_document("runs/2/record.json") is None
 
 
-def test_both_stores_refuse_the_same_things_with_the_same_errors(store: Store, tmp_path: Path) -> None:
+def test_all_stores_refuse_the_same_things_with_the_same_errors(store: Store, tmp_path: Path) -> None:
     store.write_document_once("certificates/a.json", b"[]")
     attempts: list[tuple[Callable[[], object], type[RobustcertError], str]] = [
         (lambda: store.write_document_once("certificates/a.json", b"{}"), StorageError, "other bytes under that name"),
@@ -90,3 +98,41 @@ def test_both_stores_refuse_the_same_things_with_the_same_errors(store: Store, t
         with pytest.raises(kind, match=message) as caught:
             attempt()
         assert "\n" not in str(caught.value)
+
+
+def test_all_stores_hold_what_many_threads_write_at_once(store: Store) -> None:
+    datas = [bytes([number % 4]) * 100_000 for number in range(16)]
+    with ThreadPoolExecutor(8) as pool:
+        digests = list(pool.map(store.put_bytes, datas))
+    assert digests == [hashlib.sha256(data).hexdigest() for data in datas]
+    assert [store.read_bytes(digest) for digest in digests] == datas
+
+
+def test_of_many_writers_of_one_document_exactly_one_succeeds_in_every_store(store: Store) -> None:
+    def attempt(number: int) -> bytes | None:
+        try:
+            store.write_document_once("certificates/a.json", b"%d" % number)
+        except StorageError:
+            return None
+        return b"%d" % number
+
+    with ThreadPoolExecutor(8) as pool:
+        written = [data for data in pool.map(attempt, range(16)) if data is not None]
+    assert written == [store.read_document("certificates/a.json")]
+
+
+def test_all_stores_keep_a_finished_step_with_and_without_outputs(store: Store, tmp_path: Path) -> None:
+    runs: list[int] = []
+
+    def run() -> dict[str, object]:
+        runs.append(1)
+        (tmp_path / "model").write_bytes(b"weights")
+        return {"rows": [1, 2]}
+
+    for outputs in ({}, {"model": tmp_path / "model"}):
+        for _ in range(2):
+            outcome = once(
+                store, step="block", inputs={"outputs": len(outputs)}, outputs=outputs, run=run, clock=lambda: NOW
+            )
+        assert (outcome.reused, outcome.values) == (True, {"rows": [1, 2]})
+    assert len(runs) == 2
