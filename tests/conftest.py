@@ -10,7 +10,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-pytest_plugins = ["tests.chain", "tests.command_line"]
+pytest_plugins = ["tests.chain", "tests.command_line", "tests.rados_gateway"]
 
 FOREIGN_SETTINGS = ("ROBUSTCERT_", "AWS_", "MINIO_", "KFP_", "KUBE")
 CONNECT = socket.socket.connect

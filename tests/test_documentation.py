@@ -34,7 +34,7 @@ BLOCK = re.compile(r"(?P<notes>(?:^<!--[^\n]*-->\n\s*)*)^```console\n(?P<text>.*
 UNREAD = re.compile(r"^[ \t]*```(?:bash|sh|shell|zsh|shell-session)\b|^[ \t]+```console\b", re.MULTILINE)
 NOTE = re.compile(r"<!-- (exit|not run):(.*?)-->")
 COMMAND = re.compile(r"^\$ (.*(?:\n> .*)*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
-TARGET = re.compile(r"^([a-z-]+):", re.MULTILINE)
+TARGET = re.compile(r"^([a-z0-9-]+):", re.MULTILINE)
 MAY_DIFFER = [
     (re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?(?:\.\d+)?Z?)?"), "<time>"),
     (re.compile(r"\b(?=[a-f]*\d)[0-9a-f]{8,64}\b"), "<digest>"),

@@ -92,7 +92,7 @@ def _show(found: Estimate, *, shards: int, console: Console) -> None:
     console.print(f"shards       {shards} of at most {found.blocks}; from start to end {wall}", highlight=False)
     console.print(f"memory       {memory} MiB for each process, a quarter of it as room", highlight=False)
     console.print(
-        f"assumed      this machine ({found.device}), one core for each process, shards at the same time, every sample "
-        "right and no attack successful, nothing finished before; image pulls and waiting are not in it",
+        f"assumed      this machine ({found.device}), one core or GPU for each process, shards at the same time, "
+        "every sample right and no attack successful, nothing finished before; image pulls and waiting are not in it",
         highlight=False,
     )

@@ -94,8 +94,9 @@ def calibrate(specification: Specification, dataset: Dataset, *, folder: Path) -
     epoch, validation, module = _training(specification, dataset, clock=clock, folder=folder)
     test = dataset.select("test")
     with canonical_execution():
-        attack = _attack(placed(module, device), test, specification, clock=clock)
-        votes, probed = _votes(module, test, specification)
+        module = placed(module, device)
+        attack = _attack(module, test, specification, clock=clock)
+        votes, probed = _votes(module, test, specification, clock=clock)
     return Calibration(
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         start=start,
@@ -198,8 +199,8 @@ def _attack(
     return statistics.mean(gradients), forward, statistics.mean(starts)
 
 
-def _votes(module: nn.Module, test: Dataset, specification: Specification) -> tuple[float, float]:
-    """Processor seconds of the votes of one sample, and of a probe; certification runs on the CPU."""
+def _votes(module: nn.Module, test: Dataset, specification: Specification, *, clock: Clock) -> tuple[float, float]:
+    """Seconds of the votes of one sample, and of a probe."""
     wanted = specification.certification
     noise = grid_noise(test, wanted, key0=0)
 
@@ -208,7 +209,7 @@ def _votes(module: nn.Module, test: Dataset, specification: Specification) -> tu
         run = lambda: count_votes(  # noqa: E731
             module, test.x_int[0], noise=noise, sample_id=0, stream=stream, draws=timed, n_classes=test.n_classes
         )
-        return seconds(run) * draws / timed
+        return seconds(run, clock=clock) * draws / timed
 
     probed = seconds(
         lambda: probe(
@@ -219,7 +220,8 @@ def _votes(module: nn.Module, test: Dataset, specification: Specification) -> tu
             sigma=wanted.sigma,
             scale=test.perturbation_scale(wanted.unit),
             n_classes=test.n_classes,
-        )
+        ),
+        clock=clock,
     )
     return votes(Stream.SELECTION, wanted.n0) + votes(Stream.ESTIMATION, wanted.n), probed
 

@@ -1,7 +1,7 @@
 """What a run will cost: counts times calibrated seconds, for each step, and how many shards fit a wished time.
 
 Everything but certification runs in one process per step, one step after another. Shards run at the same time, each on
-a processor core of its own; the longest one is at most the even share and one block more.
+a core or a GPU of its own; the longest one is at most the even share and one block more.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def _certification(specification: Specification, sizes: Sizes, found: Calibratio
         step=CERTIFICATION,
         work=f"{sizes.certified} samples in {blocks} blocks: {calls.vote_forwards} passes of 256 noisy copies",
         seconds=sizes.certified * found.sample_votes + blocks * found.probe,
-        device="cpu",
+        device=found.device,
     )
 
 

@@ -80,7 +80,7 @@ def assigned(costs: Sequence[int], *, shards: int) -> tuple[tuple[int, ...], ...
     many costs as shards.
 
     >>> assigned([3, 3, 2, 2, 2], shards=2)
-    ((0, 3), (1, 2, 4))
+    ((0, 2, 4), (1, 3))
     """
     loads = [(0, 0, number) for number in range(shards)]
     heapify(loads)

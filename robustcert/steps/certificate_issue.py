@@ -169,7 +169,9 @@ def _store(
     certificate = files.certificate.read_bytes()
     stored = bundle.put_files(inputs.store, _bundle_files(files, evidence, model_format=statement.predicate.model.card))
     stored[bundle.SPECIFICATION] = inputs.store.put_bytes(inputs.loaded.text.encode())
-    inputs.store.write_document_once(bundle.certificate_name(sha256_bytes(certificate)), certificate)
+    valid_until = datetime.fromisoformat(statement.predicate.not_after)
+    name = bundle.certificate_name(sha256_bytes(certificate))
+    inputs.store.write_document_once(name, certificate, keep_until=valid_until)
     record = _record(inputs, facts, statement, stored, reason=reason)
     data = record.model_dump_json(by_alias=True, indent=2).encode() + b"\n"
     inputs.store.write_document(bundle.record_name(facts.run_id), data)

@@ -38,7 +38,7 @@ def test_the_table_names_every_step_and_every_assumption(command_line: CommandLi
     assert "process starts 7 processes cpu 14 s" in words
     assert "shards 2 of at most 2; from start to end" in words
     assert "memory 1280 MiB for each process" in words
-    assert "assumed this machine (a GPU), one core for each process" in words
+    assert "assumed this machine (a GPU), one core or GPU for each process" in words
 
 
 def test_a_small_run_on_the_real_machine_is_estimated(

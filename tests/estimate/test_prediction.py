@@ -49,7 +49,7 @@ def test_every_step_costs_its_counts_times_the_calibrated_seconds() -> None:
     assert found["robustness_evaluation"].seconds == pytest.approx(gradients / 100 + forwards / 1000 + starts / 10_000)
     assert found["certification"].seconds == pytest.approx(60 * 10 + 10 * 1)
     assert found["certificate_issue"].seconds == pytest.approx((60 + 24 * 2 * 5) / 4)
-    assert [step.device for step in found.values()] == ["a GPU", "a GPU", "cpu", "cpu"]
+    assert [step.device for step in found.values()] == ["a GPU", "a GPU", "a GPU", "cpu"]
     assert f"{gradients} attack steps, {forwards} passes" in found["robustness_evaluation"].work
     assert "8 epochs: 64 updates, 192 attack steps" in found["adversarial_training"].work
 

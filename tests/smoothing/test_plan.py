@@ -109,9 +109,7 @@ def test_every_planned_sample_is_in_one_shard_or_the_plan_is_refused(tmp_path: P
 
 @pytest.mark.parametrize("shard", ["", "1", "0/2", "3/2", "1/3", "01/2", "a/b", "1/2/2", "-1/2"])
 def test_the_name_of_no_shard_is_refused(shard: str) -> None:
-    with pytest.raises(
-        DataError, match=rf"^expected one of the plan's shards, 1/2 to 2/2, got '{shard}'; use"
-    ):
+    with pytest.raises(DataError, match=rf"^expected one of the plan's shards, 1/2 to 2/2, got '{shard}'; use"):
         plan().blocks_of(shard)
 
 
