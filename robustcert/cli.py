@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from robustcert import __version__
 from robustcert.commands import register
-from robustcert.errors import ClaimError, RobustcertError
+from robustcert.commands.plain_console import plain_console
+from robustcert.errors import ClaimError, InputError, RobustcertError, expected
 from robustcert.extras import EXTRA_OF, missing
 from robustcert.storage.atomic import disk_failure
 
@@ -49,6 +49,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _terminated)
     status = 2
     try:
+        _require_text(sys.argv[1:])
         status = int(application()(prog_name="robustcert", standalone_mode=False) or 0)
     except RobustcertError as error:
         _say(str(error))
@@ -67,6 +68,13 @@ def main() -> None:
     if status == INTERRUPTED:
         _say("interrupted; finished steps are kept, start the same command again to go on")
     sys.exit(status)
+
+
+def _require_text(arguments: list[str]) -> None:
+    """InputError where an argument is not in the encoding of the terminal, since it could not stand in any document."""
+    for argument in arguments:
+        if not argument.isprintable() and any("\ud800" <= character <= "\udfff" for character in argument):
+            raise InputError(expected("arguments in UTF-8", got=ascii(argument[:80]), remedy="write or rename it so"))
 
 
 def _say_usage(error: typer.TyperException) -> None:
@@ -99,7 +107,7 @@ def _options(
 
 
 def _say(message: str) -> None:
-    Console(stderr=True, soft_wrap=True, highlight=False).print(f"robustcert: {message}", markup=False)
+    plain_console(stderr=True).print(f"robustcert: {message}")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,10 @@ RobustcertError
     └── StepError           a pipeline step ended without its outputs
 """
 
+import re
+
+_CREDENTIALS = re.compile(r"(\b[a-z][a-z0-9+.-]*:/{1,2})[^/\s'\"@]*@", re.IGNORECASE)
+
 
 class RobustcertError(Exception):
     """Root of the tree. Its text is one line that a command line user can act on."""
@@ -69,4 +73,13 @@ def expected(what: str, *, got: object, remedy: str) -> str:
     >>> expected("a folder", got="'x.txt', a file", remedy="name the folder that holds it")
     "expected a folder, got 'x.txt', a file; name the folder that holds it"
     """
-    return f"expected {what}, got {got}; {remedy}"
+    return without_credentials(f"expected {what}, got {got}; {remedy}")
+
+
+def without_credentials(text: str) -> str:
+    """The text with `***` in place of what stands before the `@` of an address: a log may be read by many.
+
+    >>> without_credentials("no file at https://user:word@example.org/x.csv")
+    'no file at https://***@example.org/x.csv'
+    """
+    return _CREDENTIALS.sub(r"\1***@", text)

@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from robustcert.errors import InputError, WorldError, expected
 from robustcert.extras import missing
@@ -53,7 +53,7 @@ class RegistryAddress:
     authorities: str = ""
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
+        parts = _parts(self.url)
         secretive = "@" in parts.netloc or parts.query or parts.fragment
         if secretive or parts.scheme not in ("http", "https") or not parts.hostname:
             got = "credentials or a query in it" if secretive else repr(self.url[:60])
@@ -148,11 +148,12 @@ class _Registry:
         if answer.status_code == NOT_FOUND:
             return None
         if not answer.is_success:
-            raise self._failure(f"HTTP status {answer.status_code}{_told(answer.text)}", remedy=_remedy(answer))
+            got = f"HTTP status {answer.status_code}{_told(answer)}"
+            raise self._failure(got, remedy=_remedy(answer))
         return self._resource(answer)
 
     def _resource(self, answer: httpx.Response) -> Found:
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             found = answer.json()
             if isinstance(found, dict) and str(found.get("id")).isdecimal():
                 return found
@@ -199,6 +200,15 @@ def _read(path: str) -> str:
         raise InputError(expected(f"a readable file '{path}'", got=got, remedy=remedy)) from error
 
 
+def _parts(url: str) -> SplitResult:
+    """The parts of a URL, empty ones where its host or port is none."""
+    try:
+        parts = urlsplit(url)
+        return parts if parts.port != 0 else urlsplit("")
+    except ValueError:
+        return urlsplit("")
+
+
 def _inside(host: str) -> bool:
     """Whether a host is this one or a service of the same cluster."""
     return host in ("localhost", "127.0.0.1", "::1") or host.endswith((".svc", ".svc.cluster.local"))
@@ -234,12 +244,14 @@ def _text_of(value: object) -> object:
     return value.get("string_value") if isinstance(value, dict) else None
 
 
-def _told(text: str) -> str:
-    """What the registry says is wrong, on one line."""
-    with suppress(ValueError):
-        said = json.loads(text[:MOST_BYTES])
+def _told(answer: httpx.Response) -> str:
+    """What the registry says is wrong, on one line, without the token that it was sent."""
+    token = answer.request.headers.get("Authorization", "").removeprefix("Bearer ")
+    with suppress(ValueError, RecursionError):
+        said = json.loads(answer.text[:MOST_BYTES])
         if isinstance(said, dict) and isinstance(said.get("message"), str):
-            return f" ({' '.join(said['message'].split())[:200]})"
+            text = said["message"].replace(token, "***") if token else said["message"]
+            return f" ({' '.join(text.split())[:200]})"
     return ""
 
 

@@ -27,6 +27,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
 from minio import Minio
 
 from robustcert.certificate.bundle import CERTIFICATE
@@ -69,7 +70,7 @@ class Soak:
         )
         self._client.make_bucket(BUCKET)
         write_key_pair(folder / "issuer", new_key("ed25519"), passphrase=None)
-        (folder / "spec.yaml").write_text(small_specification())
+        (folder / "spec.yaml").write_text(sharded_specification())
         started = time.monotonic()
         self._require_success(self._start("undisturbed"))
         self.seconds = time.monotonic() - started
@@ -147,6 +148,12 @@ class Soak:
                 json.loads(data)
                 found["documents"] += 1
         return found["objects"], found["documents"]
+
+
+def sharded_specification() -> str:
+    """The small specification with so many votes that its 16 samples are 8 blocks, two for each shard."""
+    certification = yaml.safe_load(small_specification())["certification"]
+    return small_specification(certification=certification | {"n": 30_000})
 
 
 def soak(gateway: RadosGateway, folder: Path, *, kills: int, seed: int) -> Iterator[Kill]:

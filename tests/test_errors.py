@@ -60,3 +60,17 @@ def test_the_command_line_ends_with_it_and_one_line(
 
 def test_a_sentence_names_what_was_expected_what_came_and_what_to_do() -> None:
     assert expected("a folder", got=7, remedy="name one") == "expected a folder, got 7; name one"
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("https://user:hunter2@example.org/a", "https://***@example.org/a"),
+        ("'S3://AKIA:hunter2@bucket'", "'S3://***@bucket'"),
+        ("https:/:hunter2@example.org", "https:/***@example.org"),
+        ("s3://bucket/key?endpoint=http://u:hunter2@host", "s3://bucket/key?endpoint=http://***@host"),
+        ("name@example.org in file:/a/b@c", "name@example.org in file:/a/b@c"),
+    ],
+)
+def test_no_sentence_repeats_the_credentials_of_an_address(text: str, safe: str) -> None:
+    assert expected("data", got=text, remedy="move it") == f"expected data, got {safe}; move it"

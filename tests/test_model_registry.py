@@ -84,12 +84,15 @@ def test_a_registration_that_stopped_half_way_is_completed() -> None:
 
 def test_the_token_comes_from_a_file_and_a_wrong_one_is_said(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("right\n")
-    (tmp_path / "other").write_text("wrong\n")
+    (tmp_path / "other").write_text("another\n")
     with model_registry(token="right") as registry:
         register(MODEL, address=RegistryAddress(url=registry.url, token=str(tmp_path / "token")))
         with pytest.raises(WorldError, match=r"HTTP status 401 \(no token, or a wrong one\); check the token") as error:
             register(MODEL, address=RegistryAddress(url=registry.url, token=str(tmp_path / "other")))
-        assert "wrong\n" not in str(error.value)
+        assert "another" not in str(error.value)
+        (tmp_path / "other").write_text("wrong\n")
+        with pytest.raises(WorldError, match=r"\(no token, or a \*\*\* one\)"):  # a registry that repeats the token
+            register(MODEL, address=RegistryAddress(url=registry.url, token=str(tmp_path / "other")))
         with pytest.raises(InputError, match="expected a readable file"):
             register(MODEL, address=RegistryAddress(url=registry.url, token=str(tmp_path / "none")))
 
@@ -115,6 +118,8 @@ def test_a_server_that_is_no_registry_is_said() -> None:
         ("ftp://registry", "ftp://registry"),
         ("https://user:word@registry", "credentials or a query in it"),
         ("https://registry?token=word", "credentials or a query in it"),
+        ("https://registry:99999", "https://registry:99999"),
+        ("https://[registry", "https://[registry"),
     ],
 )
 def test_addresses_are_checked_before_anything_is_sent(url: str, got: str) -> None:

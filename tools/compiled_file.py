@@ -16,6 +16,7 @@ import yaml
 Parts = Mapping[str, Any]
 
 ROOT_NAME = "root"
+MOST_DOCUMENTS = 2
 FUNCTION = "--function_to_execute"
 
 
@@ -116,7 +117,7 @@ def read_compiled(path: Path) -> CompiledFile:
         documents = [part for part in yaml.load_all(data, Loader=yaml.CSafeLoader) if part is not None]
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UnreadableError(f"{path}: {' '.join(str(error).split())}") from error
-    spec, platform = _parts(documents)
+    spec, platform = _parts(documents) if len(documents) <= MOST_DOCUMENTS else ({}, {})
     if not isinstance(spec.get("root"), dict) or not isinstance(spec.get("deploymentSpec"), dict):
         raise UnreadableError(f"{path}: expected a compiled component or pipeline, got another document")
     return CompiledFile(path=path, size=len(data), spec=spec, platform=platform)
@@ -126,7 +127,7 @@ def _parts(documents: list[Any]) -> tuple[Parts, Parts]:
     """Specification and platform part of the documents of a file."""
     found = [part if isinstance(part, dict) else {} for part in documents]
     versions = [part.get("spec") or {} for part in found if part.get("kind") == "PipelineVersion"]
-    if versions:
+    if len(versions) == 1:
         return versions[0].get("pipelineSpec") or {}, versions[0].get("platformSpec") or {}
     padded: list[Parts] = [*found, {}, {}]
     return padded[0], padded[1]

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tools.compiled_file import ROOT_NAME, CompiledFile, Parts, Task
 from tools.pipeline_rules import MOST_ARGUMENT_BYTES, Rule, Wrong
 
+PARAMETER = re.compile(r"parameter_values\[['\"]([^'\"]+)['\"]\]")
 CHANNEL = "pipelinechannel--"
 PLAIN_IN_CONDITIONS = {"BOOLEAN", "NUMBER_INTEGER", "NUMBER_DOUBLE"}
 
@@ -22,8 +24,8 @@ def string_condition(compiled: CompiledFile) -> Wrong:
     for task in compiled.tasks():
         condition = str(task.spec.get("triggerPolicy", {}).get("condition", ""))
         inputs = compiled.inputs(task.component)
-        used = [name for name in inputs if name in condition]
-        texts = [name for name in used if inputs[name].get("parameterType") not in PLAIN_IN_CONDITIONS]
+        used = PARAMETER.findall(condition)
+        texts = [name for name in used if inputs.get(name, {}).get("parameterType") not in PLAIN_IN_CONDITIONS]
         if condition and (texts or not used):
             yield f"{task.name} runs if {condition}", "compare a bool, an int or a float of a step of ours"
 

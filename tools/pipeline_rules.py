@@ -11,22 +11,26 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pipelines.node_pool import GPU_STEPS, SHARED_MEMORY
-from tools.compiled_file import ROOT_NAME, CompiledFile, Executor, Parts
+from tools.compiled_file import ROOT_NAME, CompiledFile, Executor, Parts, Task, read_compiled
 
 Wrong = Iterator[tuple[str, str]]
 Rule = Callable[[CompiledFile], Wrong]
+
+# Which step alone has a secret, by the input that names it, and what hands it over.
+OWN_SECRETS = {"signing_secret": ("certificate_issue", "signs"), "registry_secret": ("publish", "asks_registry")}
 
 MOST_BYTES = 1 << 20  # Kubernetes refuses a workflow of 1.5 MiB, and the server adds to what it is given
 MOST_ARGUMENT_BYTES = 128 << 10  # Linux: one argument of a program; Argo hands a driver each part as one
 MOST_PARAMETER_BYTES = 10_000  # Kubeflow: all parameters of a run
 SAMPLES, SHARDS = 500, 64  # what the sizes are computed for
 
-INPUT = re.compile(r"\{\{\$\.inputs\.parameters\['(?:pipelinechannel--)?[\w-]+'\]\}\}")
+INPUT = re.compile(r"\{\{\$\.inputs\.parameters\['((?:pipelinechannel--)?[\w-]+)'\]\}\}")
 PINNED = re.compile(r"[\w.:/-]+(?::[\w.-]*\d[\w.-]*|(?::[\w.-]+)?@sha256:[0-9a-f]{64})")
 INSTALLS = re.compile(
-    r"\b(?:pip3?|conda|mamba|uv|apt|apt-get|apk|npm)\b[^\n]*\b(?:install|add|sync)\b|-m\s+(?:pip|ensurepip)\b"
+    r"\b(?:pip3?|conda|mamba|uv|apt|apt-get|apk|npm)\b(?:[^\n]*\b|['\",\s]{1,40})(?:install|add|sync)\b|-m\s+(?:pip|ensurepip)\b"
 )
 SECRET_NAME = re.compile(r"pass(?:word|wd|phrase)|secret|credential|(?:access|private|api)_?key|bearer", re.IGNORECASE)
+SECRET_VARIABLE = re.compile(f"{SECRET_NAME.pattern}|token", re.IGNORECASE)
 SECRET_VALUE = re.compile(
     r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY|\bgh[pousr]_\w{30,}|\beyJ[\w-]{10,}\.eyJ"
     r"|\b[a-z][a-z0-9+.-]*://[^/\s:@'\"]+:[^/\s:@'\"]+@"
@@ -56,9 +60,9 @@ def _pool_settings(executor: Executor) -> dict[str, object]:
         "accelerator.resourceType": _is_input(accelerator.get("resourceType")),
         "accelerator.resourceCount": _is_input(accelerator.get("resourceCount")),
         **{name: _is_input(resources.get(name)) for name in amounts},
-        "nodeSelectorJson": told.get("nodeSelector", {}).get("nodeSelectorJson"),
-        "tolerationJson": any(item.get("tolerationJson") for item in told.get("tolerations", ())),
-        "nodeAffinityJson": any(item.get("nodeAffinityJson") for item in told.get("nodeAffinity", ())),
+        "nodeSelectorJson": _from_input(told.get("nodeSelector", {}), "nodeSelectorJson"),
+        "tolerationJson": any(_from_input(item, "tolerationJson") for item in told.get("tolerations", ())),
+        "nodeAffinityJson": any(_from_input(item, "nodeAffinityJson") for item in told.get("nodeAffinity", ())),
         f"{SHARED_MEMORY} in memory": any(item.get("medium") == "Memory" and item.get("sizeLimit") for item in shared),
         "activeDeadlineSeconds": told.get("activeDeadlineSeconds"),
     }
@@ -68,13 +72,17 @@ def _is_input(value: object) -> bool:
     return isinstance(value, str) and INPUT.fullmatch(value) is not None
 
 
+def _from_input(part: Parts, name: str) -> bool:
+    return bool(part.get(name, {}).get("componentInputParameter"))
+
+
 def node_settings(compiled: CompiledFile) -> Wrong:
     """Every executor of a pipeline takes its image and pull secret from inputs, and is not cached by address."""
     for executor in compiled.executors() if compiled.is_pipeline else ():
         remedy = "hand the task to on_any_node (pipelines/node_pool.py)"
         if not _is_input(executor.container.get("image")):
             yield f"{executor.label} takes its image from no input", remedy
-        if not executor.kubernetes.get("imagePullSecret"):
+        if not any(_from_input(item, "secretNameParameter") for item in executor.kubernetes.get("imagePullSecret", ())):
             yield f"{executor.label} lacks imagePullSecret", remedy
         for task in compiled.tasks_of(executor):
             if task.spec.get("cachingOptions", {}).get("enableCache"):
@@ -82,19 +90,41 @@ def node_settings(compiled: CompiledFile) -> Wrong:
 
 
 def pinned_image(compiled: CompiledFile) -> Wrong:
-    """An image carries a version or a digest, also where it is the default of an input."""
-    images = {item.label: item.container.get("image", "") for item in compiled.executors()}
-    defaults = {f"input {name}": item.get("defaultValue") for name, item in compiled.inputs(ROOT_NAME).items()}
-    images |= {name: value for name, value in defaults.items() if name == "input image"}
+    """An image carries a version or a digest, also where it comes from a constant or the default of an input."""
+    images = {where: image for executor in compiled.executors() for where, image in _images(compiled, executor)}
     for where, image in images.items():
-        if not (_is_input(image) or PINNED.fullmatch(str(image))):
+        if not PINNED.fullmatch(str(image)):
             yield f"{where} has the image {image!r}", "name a version with a digit in it, or @sha256: and a digest"
+
+
+def _images(compiled: CompiledFile, executor: Executor) -> Iterator[tuple[str, object]]:
+    """Every text that an executor's image may come to, with its place."""
+    image = str(executor.container.get("image", ""))
+    if (source := INPUT.fullmatch(image)) is None:
+        yield executor.label, image
+        return
+    for task in compiled.tasks_of(executor):
+        yield from _texts_given(compiled, task, source[1])
+
+
+def _texts_given(compiled: CompiledFile, task: Task, name: str) -> Iterator[tuple[str, object]]:
+    """Constants and defaults that a parameter of a task may have, through all graphs around it."""
+    source = task.parameters.get(name, {"componentInputParameter": name})
+    outer = source.get("componentInputParameter")
+    if outer is None:
+        yield f"{name} of {task.name}", source.get("runtimeValue", {}).get("constant", "of a task's output")
+    elif task.parent == ROOT_NAME:
+        yield f"input {outer}", compiled.inputs(ROOT_NAME).get(outer, {}).get("defaultValue")
+    else:
+        for caller in compiled.tasks():
+            if caller.component == task.parent:
+                yield from _texts_given(compiled, caller, outer)
 
 
 def no_installation(compiled: CompiledFile) -> Wrong:
     """Nothing is installed when a task starts: the image holds everything."""
     for executor in compiled.executors():
-        text = "\n".join(str(item) for part in ("command", "args") for item in executor.container.get(part, ()))
+        text = " ".join(str(item) for part in ("command", "args") for item in executor.container.get(part, ()))
         if found := INSTALLS.search(text):
             yield (
                 f"{executor.label} runs {found.group()[:60]!r}",
@@ -117,7 +147,7 @@ def no_secret(compiled: CompiledFile) -> Wrong:
 
 def _environment(executor: Executor) -> list[str]:
     names = [str(item.get("name", "")) for item in executor.container.get("env", ())]
-    return [name for name in names if SECRET_NAME.search(name)]
+    return [name for name in names if SECRET_VARIABLE.search(name)]
 
 
 def _secret_parameters(compiled: CompiledFile, component: str) -> list[str]:
@@ -140,11 +170,14 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def secrets_in_place(compiled: CompiledFile) -> Wrong:
-    """The signing secret reaches certificate_issue alone; every step that opens the store has the store's."""
+    """A secret is named by an input and reaches its own step alone; every step that opens the store has the store's."""
     for executor in compiled.executors() if compiled.is_pipeline else ():
         named = set(_secret_inputs(executor))
-        if ("signing_secret" in named) != (executor.function == "certificate_issue"):
-            yield f"{executor.label} and the signing secret", "hand certificate_issue, and nothing else, to signs"
+        for name, (owner, function) in OWN_SECRETS.items():
+            if (name in named) != (executor.function == owner):
+                yield f"{executor.label} and the {name}", f"hand {owner}, and nothing else, to {function}"
+        if "" in named:
+            yield f"{executor.label} has a secret of a fixed name", "take its name from an input"
         opens = any("store" in compiled.inputs(task.component) for task in compiled.tasks_of(executor))
         if opens != ("store_secret" in named):
             yield (
@@ -183,6 +216,14 @@ def described(compiled: CompiledFile) -> Wrong:
             yield f"input {name} has no description", "write it under Args: in the docstring"
 
 
+def same_in_both_forms(compiled: CompiledFile) -> Wrong:
+    """A custom resource holds what the form for REST holds, so that both ways start the same pipeline."""
+    if compiled.path.parent.name == "custom_resources":
+        twin = read_compiled(compiled.path.parent.parent / compiled.path.name)
+        if (twin.spec, twin.platform) != (compiled.spec, compiled.platform):
+            yield "the pipeline differs from that of the form for REST", "run `make generate`"
+
+
 RULES: dict[str, Rule] = {
     "gpu-pool-settings": gpu_pool_settings,
     "node-settings": node_settings,
@@ -192,4 +233,5 @@ RULES: dict[str, Rule] = {
     "secrets-in-place": secrets_in_place,
     "size": size,
     "described": described,
+    "same-in-both-forms": same_in_both_forms,
 }

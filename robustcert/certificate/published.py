@@ -1,29 +1,31 @@
-"""Published certificates: for each name and model, the one document that says which certificate is in force.
+"""Published certificates: for each name and model, which certificate is in force.
 
-`published/<name>/<model sha256>.json` is what a deployer, the exporter and the recertification controller look up. It
-is a pointer and proves nothing: whoever relies on a certificate verifies it (docs/certificate.md). It is replaced by a
-newer certificate of the same subject only, and never removed; `notAfter` says when it ends.
+`published/<name>/<model sha256>/<certificate sha256>.json` is what a deployer, the exporter and the recertification
+controller look up; of a model's documents the newest counts. A document is a pointer and proves nothing: whoever relies
+on a certificate verifies it (docs/certificate.md). It is written once and never removed, so that publishers at the same
+moment can't undo each other's work; `notAfter` says when it ends.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from pydantic import ValidationError
 
 from robustcert.certificate.bundle import certificate_name
-from robustcert.certificate.envelope import PAYLOAD_TYPE, parse_canonical
+from robustcert.certificate.envelope import MAX_BYTES, PAYLOAD_TYPE, parse_canonical
 from robustcert.certificate.schema import Predicate, Statement
-from robustcert.document import IssuedPart, Name, Sha256, Timestamp, rfc3339
+from robustcert.document import IssuedPart, Name, Sha256, Timestamp
 from robustcert.errors import StorageError, VerificationError, expected
 from robustcert.provenance.digests import sha256_bytes
 from robustcert.storage.store import Store
 
 PUBLISHED = "published/"
+MOST_SKEW = timedelta(minutes=10)  # between the clocks of who issues and who publishes
 
 
 class PublishedCertificate(IssuedPart):
@@ -51,7 +53,7 @@ class Publication:
 
 
 def publish_document(store: Store, certificate: bytes, *, now: datetime) -> Publication:
-    """Writes the document of a certificate, unless one that is as new is in force already.
+    """Writes the document of a certificate; in force is the newest of the model's, whoever came first.
 
     Raises VerificationError for what no document may name: a file that is no certificate, a rejection, a certificate
     that has expired; StorageError where the store does not hold the certificate, so that no document ever dangles.
@@ -60,21 +62,28 @@ def publish_document(store: Store, certificate: bytes, *, now: datetime) -> Publ
     if store.read_document(certificate_name(offered.certificate_sha256)) != certificate:
         got, remedy = "none there", "issue it into this store, then publish it"
         raise StorageError(expected(f"certificate {offered.certificate_sha256} in the store", got=got, remedy=remedy))
-    name = published_name(offered.name, offered.model_sha256)
-    found = read_published(store, name)
-    if found is None or _replaces(offered, found):
-        store.write_document(name, offered.model_dump_json(by_alias=True, indent=2).encode() + b"\n")
-        found = offered
+    data = offered.model_dump_json(by_alias=True, indent=2).encode() + b"\n"
+    store.write_document_once(published_name(offered), data)
+    found = newest(_read(store, f"{PUBLISHED}{offered.name}/{offered.model_sha256}/"))
     return Publication(
         document=found,
-        uri=document_uri(store, name),
+        uri=document_uri(store, published_name(found)),
         in_force=found.certificate_sha256 == offered.certificate_sha256,
     )
 
 
-def published_name(name: str, model_sha256: str) -> str:
+def published_name(document: PublishedCertificate) -> str:
     """Name of the document in the store."""
-    return f"{PUBLISHED}{name}/{model_sha256}.json"
+    return f"{PUBLISHED}{document.name}/{document.model_sha256}/{document.certificate_sha256}.json"
+
+
+def newest(found: Sequence[PublishedCertificate]) -> PublishedCertificate:
+    """The one in force of a model's documents; of those of one second, one that no other supersedes."""
+    superseded = {digest for item in found for digest in item.supersedes}
+    return max(
+        found,
+        key=lambda item: (item.certified_at, item.certificate_sha256 not in superseded, item.certificate_sha256),
+    )
 
 
 def read_published(store: Store, document: str) -> PublishedCertificate | None:
@@ -86,15 +95,17 @@ def read_published(store: Store, document: str) -> PublishedCertificate | None:
         found = PublishedCertificate.model_validate_json(data)
     except ValidationError as error:
         raise _damaged(document) from error
-    if published_name(found.name, found.model_sha256) != document:
+    if published_name(found) != document:
         raise _damaged(document)
     return found
 
 
 def published(store: Store, *, name: str = "") -> list[PublishedCertificate]:
-    """What is published under a name (under every one where it is empty), newest first."""
-    documents = store.list_documents(f"{PUBLISHED}{name}/" if name else PUBLISHED)
-    found = [item for item in (read_published(store, document) for document in documents) if item is not None]
+    """What is in force of each model under a name (under every one where it is empty), newest first."""
+    models: dict[tuple[str, str], list[PublishedCertificate]] = {}
+    for item in _read(store, f"{PUBLISHED}{name}/" if name else PUBLISHED):
+        models.setdefault((item.name, item.model_sha256), []).append(item)
+    found = [newest(items) for items in models.values()]
     return sorted(found, key=lambda item: (item.certified_at, item.certificate_sha256), reverse=True)
 
 
@@ -106,18 +117,21 @@ def document_uri(store: Store, name: str) -> str:
 
 def unverified_statement(certificate: bytes) -> Statement:
     """The statement in a certificate's bytes, its form checked and its signature not; VerificationError otherwise."""
+    if len(certificate) > MAX_BYTES:
+        raise _no_certificate(f"{len(certificate)} bytes")
     envelope = parse_canonical(certificate.removesuffix(b"\n"), what="the envelope")
-    if envelope.get("payloadType") != PAYLOAD_TYPE or len(envelope.get("signatures", ())) != 1:
+    signatures = envelope.get("signatures")
+    if envelope.get("payloadType") != PAYLOAD_TYPE or not isinstance(signatures, list) or len(signatures) != 1:
         raise _no_certificate("an envelope of another kind")
     try:
         payload = base64.b64decode(envelope["payload"], validate=True)
         parse_canonical(payload, what="the payload")
         return Statement.model_validate_json(payload)
-    except (KeyError, TypeError, binascii.Error) as error:
-        raise _no_certificate("an envelope without a payload") from error
     except ValidationError as error:
         first = error.errors()[0]
         raise _no_certificate(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise _no_certificate("an envelope without a payload") from error
 
 
 def _offered(certificate: bytes, *, now: datetime) -> PublishedCertificate:
@@ -127,9 +141,19 @@ def _offered(certificate: bytes, *, now: datetime) -> PublishedCertificate:
         raise _no_certificate("one whose subject is another model than its content's")
     if predicate.verdict != "accepted":
         raise _refused(predicate.name, "one that was rejected", remedy="meet the criteria, or change the model")
-    if predicate.not_after <= rfc3339(now.astimezone(UTC)):
+    if _moment(predicate.certified_at) > now + MOST_SKEW:
+        got = f"one certified at {predicate.certified_at}, which is yet to come"
+        raise _refused(predicate.name, got, remedy="check the clocks: no later one could take its place")
+    if _moment(predicate.not_after) <= now:
         raise _refused(predicate.name, f"one that ended at {predicate.not_after}", remedy="recertify the model")
     return _document(predicate, certificate_sha256=sha256_bytes(certificate))
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:  # such as the 32nd of a month
+        raise _no_certificate(f"the time {text!r}") from error
 
 
 def _document(predicate: Predicate, *, certificate_sha256: str) -> PublishedCertificate:
@@ -150,11 +174,9 @@ def _document(predicate: Predicate, *, certificate_sha256: str) -> PublishedCert
         raise _no_certificate(f"one of the name {predicate.name[:40]!r}") from error
 
 
-def _replaces(offered: PublishedCertificate, found: PublishedCertificate) -> bool:
-    """Whether a certificate is newer; within one second, whether it names the other as superseded."""
-    if offered.certified_at != found.certified_at:
-        return offered.certified_at > found.certified_at
-    return found.certificate_sha256 in offered.supersedes
+def _read(store: Store, prefix: str) -> list[PublishedCertificate]:
+    documents = (read_published(store, document) for document in store.list_documents(prefix))
+    return [item for item in documents if item is not None]
 
 
 def _refused(name: str, got: str, *, remedy: str) -> VerificationError:

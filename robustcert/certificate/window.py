@@ -50,9 +50,14 @@ def window_folder(run_id: str) -> str:
     return f"windows/{run_id}/"
 
 
+def window_name(found: WindowEvaluation) -> str:
+    """Name of the document."""
+    return f"{window_folder(found.run_id)}{found.model_sha256}.json"
+
+
 def write_window(store: Store, found: WindowEvaluation) -> str:
     """Writes the document of a run and model, and returns its name."""
-    name = f"{window_folder(found.run_id)}{found.model_sha256}.json"
+    name = window_name(found)
     store.write_document(name, found.model_dump_json(by_alias=True, indent=2).encode() + b"\n")
     return name
 
@@ -62,10 +67,12 @@ def windows_of(store: Store, run_id: str) -> list[WindowEvaluation]:
     found = []
     for name in store.list_documents(window_folder(run_id)):
         try:
-            found.append(WindowEvaluation.model_validate_json(store.read_document(name) or b""))
+            item = WindowEvaluation.model_validate_json(store.read_document(name) or b"")
         except ValidationError as error:
-            what = f"a window evaluation in the store's '{name}'"
-            raise StorageError(expected(what, got="another document", remedy="restore it, or run again")) from error
+            raise _damaged(name) from error
+        if window_name(item) != name:
+            raise _damaged(name)
+        found.append(item)
     return sorted(found, key=lambda item: item.evaluated_at)
 
 
@@ -83,3 +90,8 @@ def window_summary(found: WindowEvaluation) -> str:
     if not found.criteria:
         return f"no empirical criterion is registered, so nothing was judged {where}"
     return f"all {len(found.criteria)} empirical criteria met {where}"
+
+
+def _damaged(name: str) -> StorageError:
+    what = f"a window evaluation in the store's '{name}'"
+    return StorageError(expected(what, got="another document", remedy="restore it, or run again"))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from robustcert.commands.plain_console import plain_console
 from robustcert.errors import ClaimError
 
 if TYPE_CHECKING:
@@ -63,14 +64,22 @@ def _opened(bundle: Path, key: Path) -> Case:
 
 
 def _show(outcomes: tuple[PairedOutcome, ...]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("metric", "both", "first only", "second only", "neither", "difference, 95 %", "p", box=None)
+    table = Table(
+        Column("metric", overflow="fold"),
+        "both",
+        "first only",
+        "second only",
+        "neither",
+        "difference, 95 %",
+        "p",
+        box=None,
+    )
     for found in outcomes:
         counts = map(str, (found.both, found.first_only, found.second_only, found.neither))
         table.add_row(found.metric, *counts, f"{found.lower} to {found.upper}", f"{found.p:.3g}")
-    console = Console(soft_wrap=True)
+    console = plain_console()
     console.print(table)
     console.print("p: exact McNemar test that both are right equally often, adjusted by Holm over all rows")
 

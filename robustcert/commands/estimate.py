@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from robustcert.commands.plain_console import plain_console
 from robustcert.errors import InputError, expected
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def estimate(
     require_modules("torch", "sklearn")
     found = estimated(written, folder=specification.resolve().parent)
     chosen = shards or (shards_within(found, limit) if limit is not None else sensible_shards(found))
-    _show(found, shards=min(chosen, found.blocks), console=Console(soft_wrap=True))
+    _show(found, shards=min(chosen, found.blocks), console=plain_console())
 
 
 def seconds_of(text: str) -> float:

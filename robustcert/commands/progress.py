@@ -29,9 +29,9 @@ class StepBars:
 
     def __init__(self, console: Console, *, steps: Sequence[str] = STEPS) -> None:
         columns = (
-            TextColumn("{task.description:<24}"),
+            TextColumn("{task.description:<24}", markup=False),
             BarColumn(),
-            TextColumn("{task.fields[text]}"),
+            TextColumn("{task.fields[text]}", markup=False),
             TimeElapsedColumn(),
         )
         self._bars = Progress(*columns, console=console, disable=not console.is_terminal)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from robustcert.commands.plain_console import plain_console
 from robustcert.errors import InputError, expected
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def recertify(
         window=place,
         window_sha256=digest,
     )
-    _run_and_show(order, console=Console(soft_wrap=True))
+    _run_and_show(order, console=plain_console())
 
 
 def _run_and_show(order: RecertificationOrder, *, console: Console) -> None:

@@ -6,14 +6,13 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rich.console import Console
-
 from robustcert.certificate.bundle import CERTIFICATE, files_in
 from robustcert.certificate.keys import load_signing_key, load_verification_key
 from robustcert.certificate.schema import Predicate
 from robustcert.certificate.verify import PublicKey, read_statement
 from robustcert.commands.keys import PASSPHRASE_VARIABLE
 from robustcert.commands.pipeline_run import RunOrder, run_to_bundle
+from robustcert.commands.plain_console import plain_console
 from robustcert.specification_file import recorded_specification
 from robustcert.storage.store import open_store
 
@@ -35,7 +34,7 @@ def repeat(bundle: Path, *, key: Path, signing_key: Path, out: Path, source_fold
         workers=os.cpu_count() or 1,
         reason=f"replay of {recorded.run.id} at {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
     )
-    run_to_bundle(order, console=Console(soft_wrap=True))
+    run_to_bundle(order, console=plain_console())
     repeated = read_statement((order.target / CERTIFICATE).read_bytes(), key=own_key).predicate
     return differences(recorded, repeated)
 

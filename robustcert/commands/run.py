@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from robustcert.commands.plain_console import plain_console
 from robustcert.errors import InputError, expected
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def run(
 
     require_modules("torch", "sklearn", "jinja2", "PIL", "kfp")
 
-    console = Console(soft_wrap=True)
+    console = plain_console()
     loaded = read_specification(specification)
     _require_ready(key, specification.parent, supersedes, official=official)
     order = RunOrder(

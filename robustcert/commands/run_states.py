@@ -18,9 +18,9 @@ class RunStates:
 
     def __init__(self, console: Console, steps: Sequence[str]) -> None:
         columns = (
-            TextColumn("{task.description:<24}"),
+            TextColumn("{task.description:<24}", markup=False),
             BarColumn(),
-            TextColumn("{task.fields[state]}"),
+            TextColumn("{task.fields[state]}", markup=False),
             TimeElapsedColumn(),
         )
         self._bars = Progress(*columns, console=console, disable=not console.is_terminal)

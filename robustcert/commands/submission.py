@@ -13,7 +13,7 @@ from rich.console import Console
 from robustcert.commands.run_states import RunStates
 from robustcert.errors import InputError, expected
 from robustcert.kubeflow.client import KubeflowClient
-from robustcert.kubeflow.compiled import inputs_of, shipped_pipeline, steps_of
+from robustcert.kubeflow.compiled import Input, inputs_of, shipped_pipeline, steps_of
 from robustcert.kubeflow.order import Parameters, RunRequest, parameters_of, pipeline_of
 from robustcert.kubeflow.parameters import read_settings
 from robustcert.kubeflow.records import PipelineVersion, Run
@@ -57,9 +57,15 @@ class Prepared:
 def prepare(wanted: Wanted, client: KubeflowClient | None) -> Prepared:
     """Checks everything before anything is sent; without a client against the pipeline of this release."""
     name = wanted.pipeline or pipeline_of(wanted.loaded)
-    version = _shipped_version(name) if client is None else _version(client, name, wanted.version)
+    version = _shipped_version(name, wanted.version) if client is None else _version(client, name, wanted.version)
     inputs = inputs_of(version.spec)
-    settings = {**wanted.values, **read_settings(wanted.settings, inputs)}
+    if not inputs:
+        remedy = "run `robustcert upload`, or name another --version"
+        raise InputError(expected(f"a compiled pipeline in '{version.name}' of '{name}'", got="none", remedy=remedy))
+    if "specification" not in inputs:
+        remedy = "name certified-training or certify-model; others are started in the user interface"
+        raise InputError(expected("a pipeline that takes a specification", got=repr(name), remedy=remedy))
+    settings = _settings(wanted, inputs)
     if reserved := settings.keys() & {"specification", "store", "run_token"}:
         option = sorted(reserved)[0]
         remedy = "the specification is the argument, store and run token have options of their own"
@@ -139,8 +145,19 @@ def _version(client: KubeflowClient, pipeline: str, version: str) -> PipelineVer
     return chosen
 
 
-def _shipped_version(pipeline: str) -> PipelineVersion:
+def _settings(wanted: Wanted, inputs: Mapping[str, Input]) -> dict[str, Any]:
+    settings = read_settings(wanted.settings, inputs)
+    if twice := sorted(settings.keys() & wanted.values.keys()):
+        got = "an option of its own and --set"
+        raise InputError(expected(f"one value for the input '{twice[0]}'", got=got, remedy="leave one out"))
+    return {**wanted.values, **settings}
+
+
+def _shipped_version(pipeline: str, version: str) -> PipelineVersion:
     compiled = shipped_pipeline(pipeline)
+    if version not in ("", compiled.version):
+        remedy = "leave out --version, or --offline"
+        raise InputError(expected(f"this release's version {compiled.version}", got=repr(version), remedy=remedy))
     return PipelineVersion(
         pipeline_id=f"<id of pipeline '{pipeline}'>",
         pipeline_version_id=f"<id of version '{compiled.version}'>",

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from robustcert.commands.cluster import CaOption, HostOption, NamespaceOption, TokenOption, connect
+from robustcert.commands.plain_console import plain_console
 from robustcert.errors import InputError, expected
 
 if TYPE_CHECKING:
@@ -53,8 +53,10 @@ def submit(
     state: Annotated[
         Path | None, typer.Option(help="Folder that notes what was asked for; the user's state folder where absent.")
     ] = None,
-    settle: Annotated[float, typer.Option(min=0, help="Seconds that a lost answer's run is looked for.")] = 30.0,
-    poll: Annotated[float, typer.Option(min=0.01, help="Seconds between two looks with --wait.")] = 5.0,
+    settle: Annotated[
+        float, typer.Option(min=0, max=3600, help="Seconds that a lost answer's run is looked for.")
+    ] = 30.0,
+    poll: Annotated[float, typer.Option(min=0.01, max=3600, help="Seconds between two looks with --wait.")] = 5.0,
 ) -> None:
     """Start the certification of a specification on Kubeflow, once: asked again, the same run is found.
 
@@ -112,7 +114,7 @@ def _run(
     run, url = found.run, client.run_url(found.run.run_id)
     typer.echo(f"{run.display_name}: {'started' if found.started else f'found, {run.state}'}\n{url}")
     if not run.active or every_seconds is not None:
-        console = Console(soft_wrap=True)
+        console = plain_console()
         run = submission.watch(client, run, prepared.steps, console=console, every_seconds=every_seconds or 0)
     if run.succeeded:
         typer.echo(f"{run.display_name}: {run.state}")

@@ -39,6 +39,8 @@ def upload(
     """
     from robustcert.kubeflow.compiled import read_compiled, shipped
 
+    if file and by_uri:
+        raise InputError(expected("--file or --by-uri", got="both", remedy="leave one out"))
     pipelines = [read_compiled(path) for path in file] if file else shipped(by_uri=by_uri)
     if offline:
         _require_dry(dry_run)

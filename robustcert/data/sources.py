@@ -77,11 +77,23 @@ def _load_path(data: Data, path: Path, *, where: str, name: str) -> RawData:
     contract = contract_of(data)
     with _readable(where):
         _refuse_kind(path, contract, name=name if where == data.source else where)
-        digest = folder_sha256(path, classes=contract.classes) if path.is_dir() else sha256_file(path)
+        digest = _digest(path, contract)
         _refuse_other(data, digest)
         samples = _read(path, data=data, contract=contract)
+        _refuse_changing(path, digest, contract=contract, where=where)
     _refuse_without_splits(data, samples)
     return RawData.of(samples, source=name, source_sha256=digest)
+
+
+def _digest(path: Path, contract: Contract) -> str:
+    return folder_sha256(path, classes=contract.classes) if path.is_dir() else sha256_file(path)
+
+
+def _refuse_changing(path: Path, digest: str, *, contract: Contract, where: str) -> None:
+    """DataError where the samples may not be the bytes of the digest, since somebody wrote there meanwhile."""
+    if (now := _digest(path, contract)) != digest:
+        what = f"data at {where!r} that stay as they are while they are read"
+        raise DataError(expected(what, got=f"SHA-256 {digest}, then {now}", remedy="run again when they are written"))
 
 
 @contextmanager

@@ -7,6 +7,7 @@ Sources: grpc-gateway answers `{error, code, message, details}`, the upload endp
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from robustcert.errors import WorldError, expected
 TRANSIENT = frozenset({429, 502, 503, 504})
 NOT_DONE = 429
 MOST_OF_A_MESSAGE = 300
+MOST_BYTES = 64 * 2**20  # of one answer; ten versions of the largest pipelines are less
 
 _LOGIN = (
     "send a token (--token-file), or pass by the login: kubectl port-forward -n kubeflow svc/ml-pipeline 8888:8888 "
@@ -50,16 +52,28 @@ class AnswerError(WorldError):
         self.perhaps_done = perhaps_done
 
 
-def read_answer(response: httpx.Response, *, secret: str) -> dict[str, Any]:
-    """The JSON object of an answer; AnswerError on any other answer, without `secret` in its text."""
+def whole(response: httpx.Response, *, seconds: float) -> bytes:
+    """All bytes of an answer that is being read; AnswerError where they are too many or don't end in time."""
+    content, end = bytearray(), time.monotonic() + seconds
+    for chunk in response.iter_bytes():
+        content += chunk
+        if len(content) > MOST_BYTES or time.monotonic() > end:
+            got = f"{len(content)} bytes and no end"
+            what = f"at most {MOST_BYTES} bytes within {seconds:g} s from {response.request.url.host}"
+            raise AnswerError(expected(what, got=got, remedy="check that --host is Kubeflow Pipelines 2"))
+    return bytes(content)
+
+
+def read_answer(response: httpx.Response, content: bytes, *, secret: str) -> dict[str, Any]:
+    """The JSON object in an answer's bytes; AnswerError on any other answer, without `secret` in its text."""
     kind = response.headers.get("content-type", "").partition(";")[0]
     if response.is_redirect or (response.is_success and kind == "text/html"):
         raise _login_page(response)
     if not response.is_success:
-        raise _refusal(response, secret=secret)
+        raise _refusal(response, content, secret=secret)
     try:
-        value = json.loads(response.content or b"{}")
-    except ValueError:
+        value = json.loads(content or b"{}")
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         got = f"{kind or 'bytes'} of another form from {response.request.url.host}"
@@ -87,9 +101,9 @@ def _login_page(response: httpx.Response) -> AnswerError:
     return AnswerError(expected(what, got=f"{got}, a login", remedy=_LOGIN), status=response.status_code)
 
 
-def _refusal(response: httpx.Response, *, secret: str) -> AnswerError:
+def _refusal(response: httpx.Response, content: bytes, *, secret: str) -> AnswerError:
     status = response.status_code
-    message = _message(response)
+    message = _message(response, content)
     if secret:
         message = message.replace(secret, "***")
     what = f"{response.request.url.host} to accept {response.request.method} {response.request.url.path}"
@@ -102,11 +116,11 @@ def _refusal(response: httpx.Response, *, secret: str) -> AnswerError:
     )
 
 
-def _message(response: httpx.Response) -> str:
+def _message(response: httpx.Response, content: bytes) -> str:
     try:
-        value = json.loads(response.content)
-    except ValueError:
-        value = response.text
+        value: object = json.loads(content)
+    except (ValueError, RecursionError):
+        value = content.decode(errors="replace")
     if isinstance(value, dict):
         value = value.get("message") or value.get("error_message") or value.get("error") or ""
     return " ".join(str(value).split()) or response.reason_phrase

@@ -15,7 +15,8 @@ from urllib.parse import quote
 
 import httpx
 
-from robustcert.kubeflow.answers import AnswerError, no_answer, read_answer
+from robustcert.errors import expected
+from robustcert.kubeflow.answers import AnswerError, no_answer, read_answer, whole
 from robustcert.kubeflow.connection import Connection, verification
 from robustcert.kubeflow.filters import predicate, predicates
 from robustcert.kubeflow.records import (
@@ -24,6 +25,7 @@ from robustcert.kubeflow.records import (
     PipelineVersion,
     Run,
     read_experiment,
+    read_list,
     read_pipeline,
     read_run,
     read_version,
@@ -87,7 +89,7 @@ class KubeflowClient:
     def latest_version(self, pipeline_id: str) -> PipelineVersion | None:
         """The version that was made last, as the server takes it where none is named."""
         path = f"/pipelines/{pipeline_id}/versions"
-        page = self.get(path, page_size=1, sort_by="created_at desc").get("pipeline_versions")
+        page = read_list(self.get(path, page_size=1, sort_by="created_at desc"), "pipeline_versions")
         return read_version(page[0]) if page else None
 
     def version(self, pipeline_id: str, name: str) -> PipelineVersion | None:
@@ -169,10 +171,13 @@ class KubeflowClient:
         token = ""
         while True:
             page = self.get(path, **query, **({"page_token": token} if token else {}))
-            yield from page.get(field) or ()
-            token = str(page.get("next_page_token") or "")
+            yield from read_list(page, field)
+            before, token = token, str(page.get("next_page_token") or "")
             if not token:
                 return
+            if token == before:
+                remedy = "check that --host is Kubeflow Pipelines 2"
+                raise AnswerError(expected(f"a next page of '{field}'", got="the same one again", remedy=remedy))
 
     def _in_namespace(self, body: dict[str, str]) -> dict[str, str]:
         namespace = self.connection.namespace
@@ -180,7 +185,8 @@ class KubeflowClient:
 
     def _send(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         try:
-            response = self._http.request(method, path, **request)
+            with self._http.stream(method, path, **request) as response:
+                content = whole(response, seconds=self.connection.whole_answer_seconds)
         except httpx.RequestError as error:
             raise no_answer(error, host=self.connection.host) from error
-        return read_answer(response, secret=token_in(response.request))
+        return read_answer(response, content, secret=token_in(response.request))

@@ -23,6 +23,8 @@ from robustcert.provenance.digests import sha256_bytes
 
 SHORT_DIGEST = 12
 BY_URI = "-by-uri"
+MOST_BYTES = 16 * 2**20  # more than any server takes for one pipeline
+MOST_DEPTH = 64
 
 _NAME = re.compile(r"^pipelineInfo:\n(?:  .*\n)*?  name: (\S+)$", re.MULTILINE)
 
@@ -55,15 +57,15 @@ def read_compiled(path: Path) -> CompiledPipeline:
     """The compiled pipeline in a file; InputError where it holds none."""
     try:
         data = path.read_bytes()
-        documents = list(yaml.load_all(data, Loader=yaml.CSafeLoader))
+        documents = _documents(data)
         name = str(documents[0]["pipelineInfo"]["name"])
+        content = json.dumps(documents, sort_keys=True, separators=(",", ":")).encode()
     except OSError as error:
         got = f"'{path}', which can't be read ({error.strerror})"
         raise InputError(expected("a compiled pipeline", got=got, remedy="check the name")) from error
-    except (yaml.YAMLError, LookupError, TypeError) as error:
+    except (yaml.YAMLError, LookupError, TypeError, ValueError) as error:
         got = f"'{path}', which is none"
         raise InputError(expected("a compiled pipeline", got=got, remedy="compile it with kfp 2")) from error
-    content = json.dumps(documents, sort_keys=True, separators=(",", ":")).encode()
     return CompiledPipeline(name=name, spec=_merged(documents), sha256=sha256_bytes(content), yaml=data)
 
 
@@ -83,26 +85,32 @@ def shipped_pipeline(name: str) -> CompiledPipeline:
 
 def inputs_of(spec: Mapping[str, Any]) -> dict[str, Input]:
     """Name -> input of a compiled pipeline, in the order of the file."""
-    definitions = pipeline_part(spec).get("root", {}).get("inputDefinitions", {}).get("parameters", {})
+    definitions = _part(_part(_part(pipeline_part(spec), "root"), "inputDefinitions"), "parameters")
     return {
         name: Input(
             name=name,
             kind=str(definition.get("parameterType", "STRING")),
             required=not definition.get("isOptional") and "defaultValue" not in definition,
         )
-        for name, definition in definitions.items()
+        for name in definitions
+        for definition in (_part(definitions, name),)
     }
 
 
 def steps_of(spec: Mapping[str, Any]) -> list[str]:
     """Names of the tasks that run a container, loops and nested pipelines opened, in the order of their needs."""
     part = pipeline_part(spec)
-    return list(dict.fromkeys(_steps(part, part.get("root", {}))))
+    return list(dict.fromkeys(_steps(part, _part(part, "root"))))
 
 
 def pipeline_part(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     """The pipeline itself, without the settings for Kubernetes that may stand beside it."""
-    part = spec.get("pipeline_spec", spec)
+    return _part(spec, "pipeline_spec") if "pipeline_spec" in spec else spec
+
+
+def _part(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """What stands under `name` if it is an object, as in every pipeline; empty in what a server made up."""
+    part = value.get(name)
     return part if isinstance(part, Mapping) else {}
 
 
@@ -114,14 +122,29 @@ def _files() -> dict[str, Path]:
 
 
 def _steps(spec: Mapping[str, Any], component: Mapping[str, Any]) -> Iterator[str]:
-    tasks = component.get("dag", {}).get("tasks", {})
-    needs = {name: [need for need in task.get("dependentTasks", ()) if need in tasks] for name, task in tasks.items()}
+    tasks = _part(_part(component, "dag"), "tasks")
+    needs = {name: [need for need in _part(tasks, name).get("dependentTasks") or () if need in tasks] for name in tasks}
     for name in TopologicalSorter(needs).static_order():
-        inner = spec.get("components", {}).get(tasks[name].get("componentRef", {}).get("name"), {})
+        inner = _part(_part(spec, "components"), _part(_part(tasks, name), "componentRef").get("name", ""))
         if "dag" in inner:
             yield from _steps(spec, inner)
         else:
             yield name
+
+
+def _documents(data: bytes) -> list[dict[str, Any]]:
+    """The one or two documents of a compiled file; ValueError for a file that kfp never writes."""
+    if len(data) > MOST_BYTES:
+        raise ValueError(f"{len(data)} bytes")
+    depth = 0
+    for event in yaml.parse(data, Loader=yaml.CSafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent) or depth > MOST_DEPTH:
+            raise ValueError("an alias, or nested too deeply")
+    documents = list(yaml.load_all(data, Loader=yaml.CSafeLoader))
+    if not 1 <= len(documents) <= 2 or not all(isinstance(document, dict) for document in documents):
+        raise ValueError(f"{len(documents)} documents")
+    return documents
 
 
 def _merged(documents: list[Any]) -> Mapping[str, Any]:

@@ -37,8 +37,8 @@ class Intent:
         try:
             value = json.loads(self._path.read_bytes())
             return Asked(at=float(value["at"]), known=frozenset(map(str, value["known"])))
-        except (FileNotFoundError, ValueError, LookupError, TypeError):  # whoever wrote anything else was not us
-            return None
+        except (FileNotFoundError, ValueError, LookupError, TypeError, RecursionError):
+            return None  # whoever wrote anything else was not us
 
     def write(self, *, at: float, known: Collection[str]) -> None:
         """Keeps what is about to be asked for."""

@@ -14,6 +14,7 @@ from robustcert.kubeflow.runs import display_name
 from robustcert.provenance.digests import canonical_json
 from robustcert.specification_file import LoadedSpecification
 from robustcert.storage.addresses import object_name
+from robustcert.storage.s3_address import parse_uri
 
 TRAINING = "certified-training"
 OWN_MODEL = "certify-model"
@@ -83,6 +84,9 @@ def _require_readable_by_pods(request: RunRequest) -> None:
         raise InputError(
             expected("s3://bucket/prefix as --store", got=got, remedy="pods see no folder of this machine")
         )
+    for place in (request.store, request.settings.get("data_uri"), request.settings.get("model_uri")):
+        if isinstance(place, str) and place.startswith("s3://"):
+            parse_uri(place, settings=None)  # refuses credentials: everybody who sees the run reads its parameters
     specification = request.loaded.specification
     model = specification.model.onnx or specification.model.weights
     _require_remote(specification.data.source, given=request.settings.get("data_uri"), name="data_uri")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from robustcert.errors import InputError, expected
 from robustcert.kubeflow.compiled import Input
@@ -13,6 +14,7 @@ from robustcert.suggestion import did_you_mean
 
 # What the server takes for all parameters of a run together (MAX_PARAMETER_BYTES of Kubeflow Pipelines).
 MOST_BYTES = 10_000
+AT_LEAST_ONE = {"shards", "workers", "processes"}
 
 _KINDS: Mapping[str, tuple[str, Callable[[object], bool]]] = {
     "STRING": ("a text", lambda value: isinstance(value, str)),
@@ -36,6 +38,7 @@ def read_settings(settings: Iterable[str], inputs: Mapping[str, Input]) -> dict[
         known = _known(name, inputs)
         found[name] = text if known.kind == "STRING" else _read(text)
         _require_kind(found[name], known, got=text)
+    _require_amounts(found)
     return found
 
 
@@ -71,11 +74,23 @@ def _known(name: str, inputs: Mapping[str, Input]) -> Input:
     return inputs[name]
 
 
+def _require_amounts(values: Mapping[str, Any]) -> None:
+    for name in values.keys() & AT_LEAST_ONE:
+        if values[name] < 1:
+            raise InputError(expected(f"1 or more for the input '{name}'", got=values[name], remedy="correct it"))
+    if not re.fullmatch("[0-9]{1,4}", values.get("gpus", "0")):
+        raise InputError(expected("a number of GPUs for the input 'gpus'", got=repr(values["gpus"]), remedy="write 1"))
+
+
 def _read(text: str) -> Any:
     try:
-        return json.loads(text)
-    except ValueError:
+        return json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError):
         return None
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text}, which is no JSON")
 
 
 def _require_kind(value: object, known: Input, *, got: str) -> None:

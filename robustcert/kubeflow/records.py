@@ -6,7 +6,7 @@ backend/src/apiserver/server/api_converter.go).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,7 +102,7 @@ def read_version(value: Mapping[str, Any]) -> PipelineVersion:
         pipeline_version_id=_required(value, "pipeline_version_id"),
         name=str(value.get("name") or value.get("display_name", "")),
         description=str(value.get("description", "")),
-        spec=value.get("pipeline_spec") or {},
+        spec=_object(value.get("pipeline_spec") or {}, "pipeline_spec"),
     )
 
 
@@ -117,7 +117,7 @@ def read_experiment(value: Mapping[str, Any]) -> Experiment:
 
 def read_run(value: Mapping[str, Any]) -> Run:
     """A run of the server's JSON."""
-    details = value.get("run_details") or {}
+    details = _object(value.get("run_details") or {}, "run_details")
     return Run(
         run_id=_required(value, "run_id"),
         display_name=str(value.get("display_name", "")),
@@ -125,18 +125,31 @@ def read_run(value: Mapping[str, Any]) -> Run:
         state=_state(value),
         created_at=str(value.get("created_at", "")),
         error=_error(value),
-        tasks=tuple(_tasks(details.get("task_details") or ())),
+        tasks=tuple(map(_task, read_list(details, "task_details"))),
     )
 
 
-def _tasks(values: Iterable[Mapping[str, Any]]) -> Iterable[Task]:
-    for value in values:
-        yield Task(
-            name=str(value.get("display_name", "")),
-            state=_state(value),
-            ended_at=str(value.get("end_time", "")),
-            error=_error(value),
-        )
+def read_list(value: Mapping[str, Any], field: str) -> list[Mapping[str, Any]]:
+    """The objects under `field`, none where it is absent."""
+    items = value.get(field) or []
+    if not isinstance(items, list):
+        raise _another_form("a list", field)
+    return [_object(item, field) for item in items]
+
+
+def _task(value: Mapping[str, Any]) -> Task:
+    return Task(
+        name=str(value.get("display_name", "")),
+        state=_state(value),
+        ended_at=str(value.get("end_time", "")),
+        error=_error(value),
+    )
+
+
+def _object(value: object, field: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise _another_form("an object", field)
+    return value
 
 
 def _state(value: Mapping[str, Any]) -> str:
@@ -145,7 +158,7 @@ def _state(value: Mapping[str, Any]) -> str:
 
 
 def _error(value: Mapping[str, Any]) -> str:
-    return " ".join(str((value.get("error") or {}).get("message", "")).split())
+    return " ".join(str(_object(value.get("error") or {}, "error").get("message", "")).split())
 
 
 def _required(value: Mapping[str, Any], field: str) -> str:
@@ -154,3 +167,8 @@ def _required(value: Mapping[str, Any], field: str) -> str:
         remedy = "check that --host is Kubeflow Pipelines 2"
         raise AnswerError(expected(f"'{field}' in the server's answer", got="none", remedy=remedy))
     return text
+
+
+def _another_form(form: str, field: str) -> AnswerError:
+    remedy = "check that --host is Kubeflow Pipelines 2"
+    return AnswerError(expected(f"{form} as '{field}' in the server's answer", got="another form", remedy=remedy))

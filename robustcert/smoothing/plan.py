@@ -55,7 +55,7 @@ class CertificationPlan(IssuedPart):
         """The blocks of shard `i/k`; DataError for a name that is none of this plan's."""
         if shard not in self.shard_names:
             what = f"one of the plan's shards, {self.shard_names[0]} to {self.shard_names[-1]}"
-            raise DataError(expected(what, got=repr(shard), remedy="use the plan that named the shard"))
+            raise DataError(expected(what, got=repr(shard[:40]), remedy="use the plan that named the shard"))
         return [self.blocks[place].samples for place in sorted(self.shards[self.shard_names.index(shard)])]
 
 

@@ -12,7 +12,7 @@ from robustcert.models.files import save_model
 from robustcert.provenance.digests import sha256_file
 from robustcert.provenance.environment import environment
 from robustcert.specification import Specification
-from robustcert.steps.step import StepInputs, finish_once, one_line_failures, open_inputs, progress
+from robustcert.steps.step import StepInputs, at_least_one, finish_once, one_line_failures, open_inputs, progress
 from robustcert.training.epochs import Progress
 from robustcert.training.trainer import TrainingResult, train
 
@@ -47,6 +47,7 @@ def train_model(
     of other numbers differ in the last bits.
     """
     with one_line_failures(STEP):
+        at_least_one("processes", processes)
         inputs = open_inputs(specification=specification, store=store, source_folder=source_folder, run_token=run_token)
         _refuse_own_model(inputs)
         outputs = {"model": model, "history": history}

@@ -19,7 +19,7 @@ from robustcert.certificate.evidence import (
 from robustcert.certificate.evidence_merge import merge_certification
 from robustcert.certificate.issue import IssueFacts, build_statement, payload
 from robustcert.certificate.keys import key_id, load_signing_key
-from robustcert.certificate.schema import EvidencePart, Predicate, Statement, ValidityPart
+from robustcert.certificate.schema import EvidencePart, Predicate, Statement
 from robustcert.certificate.smoothing_key import smoothing_key
 from robustcert.certificate.stored_rows import StoredRows
 from robustcert.data.dataset import load_dataset
@@ -35,27 +35,21 @@ from robustcert.provenance.environment import environment_sha256, joined_environ
 from robustcert.provenance.run_record import RunRecord, SourceRevision, StepRecord
 from robustcert.report.report import render_report
 from robustcert.steps import certification
+from robustcert.steps.issue_inputs import (
+    IssueFiles,
+    ValidityFile,
+    read_document,
+    read_history,
+    refuse_foreign,
+    refuse_names,
+    refuse_taken,
+)
 from robustcert.steps.step import StepInputs, one_line_failures, open_inputs, progress
 from robustcert.storage.store import Store
 
+__all__ = ["IssueFiles", "IssueOutcome", "issue_certificate"]
+
 STEP = "certificate_issue"
-
-
-@dataclass(frozen=True, kw_only=True)
-class IssueFiles:
-    """What the steps before wrote, and where certificate and report go."""
-
-    dataset: Path
-    data_report: Path
-    model: Path
-    history: Path
-    evaluation_evidence: Path
-    adversarials: Path
-    validity: Path
-    shards: Sequence[Path]
-    records: Sequence[Path]
-    certificate: Path
-    report: Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,9 +76,12 @@ def issue_certificate(
     with one_line_failures(STEP), tempfile.TemporaryDirectory() as scratch:
         key = load_signing_key(Path(signing_key), passphrase=passphrase.encode() if passphrase else None)
         inputs = open_inputs(specification=specification, store=store, source_folder=source_folder)
+        refuse_names(inputs.store, name=inputs.loaded.specification.name, run_id=run_id, supersedes=supersedes)
         progress(STEP)(0, 3, "merging evidence")
         evidence = Path(scratch) / bundle.CERTIFICATION
         facts = _gather(inputs, files, evidence, run_id=run_id, supersedes=supersedes)
+        refuse_foreign(inputs, facts, files)
+        refuse_taken(inputs.store, facts)
         statement = build_statement(facts)
         files.certificate.write_bytes(sign(payload(statement), key))
         progress(STEP)(1, 3, "signed")
@@ -103,8 +100,8 @@ def _gather(inputs: StepInputs, files: IssueFiles, evidence: Path, *, run_id: st
     merge_certification(files.shards, evidence, sample_ids=planned)
     certification_rows = StoredRows(evidence, schema=CERTIFICATION_SCHEMA)
     evaluation_rows = StoredRows(files.evaluation_evidence, schema=EVALUATION_SCHEMA)
-    steps = [StepRecord.model_validate_json(path.read_bytes()) for path in files.records]
-    data_report = ValidationReport.model_validate_json(files.data_report.read_bytes())
+    steps = [read_document(path, StepRecord) for path in files.records]
+    data_report = read_document(files.data_report, ValidationReport)
     return IssueFacts(
         loaded=inputs.loaded,
         dataset=dataset,
@@ -114,7 +111,7 @@ def _gather(inputs: StepInputs, files: IssueFiles, evidence: Path, *, run_id: st
         model_card=_model_card(files.model, factory=written.model.factory),
         model_sha256=model_sha256,
         suite=load_suite(written.evaluation.suite),
-        validity=[ValidityPart(**check) for check in json.loads(files.validity.read_text())["checks"]],
+        validity=read_document(files.validity, ValidityFile).checks,
         evaluation_rows=evaluation_rows,
         evaluation_evidence=_evidence_part(files.evaluation_evidence, evaluation_rows),
         adversarials_sha256=sha256_file(files.adversarials),
@@ -156,8 +153,8 @@ def _report(statement: Statement, facts: IssueFacts, files: IssueFiles, *, key_i
         evaluation_rows=facts.evaluation_rows,
         dataset=facts.dataset,
         adversarials=load_adversarials(files.adversarials),
-        history=json.loads(files.history.read_text()),
-        budgets=json.loads(files.validity.read_text())["budgets"],
+        history=read_history(files.history),
+        budgets=read_document(files.validity, ValidityFile).budgets,
         certificate_sha256=sha256_file(files.certificate),
         key_id=key_identifier,
     )

@@ -20,7 +20,7 @@ from robustcert.steps.certification_block import (
     finished_block,
     plan_subject,
 )
-from robustcert.steps.step import StepInputs, finish_once, one_line_failures, open_inputs, progress
+from robustcert.steps.step import StepInputs, at_least_one, finish_once, one_line_failures, open_inputs, progress
 from robustcert.storage.store import Store, open_store
 
 STEP = "certification"
@@ -43,6 +43,7 @@ def certify_shard(
 ) -> None:
     """Writes the evidence rows of shard `i/k` of the plan; a row depends on neither plan nor number of workers."""
     with one_line_failures(STEP):
+        at_least_one("workers", workers)
         inputs = open_inputs(specification=specification, store=store, run_token=run_token)
         work = certification_work(inputs, dataset=dataset, model=model)
         files = OpenFiles(work)

@@ -10,7 +10,7 @@ from robustcert.data.build import build_dataset
 from robustcert.data.dataset import save_dataset
 from robustcert.data.sources import RawData, load_raw
 from robustcert.data.validation import ValidationReport, validate
-from robustcert.errors import DataError, expected
+from robustcert.errors import DataError, expected, without_credentials
 from robustcert.provenance.digests import sha256_file
 from robustcert.provenance.environment import code_sha256
 from robustcert.specification import Specification
@@ -42,7 +42,7 @@ def validate_data(
     with one_line_failures(STEP):
         inputs = open_inputs(specification=specification, store=store, source_folder=source_folder, run_token=run_token)
         written = inputs.loaded.specification
-        progress(STEP)(0, 2, f"reading {data_uri or written.data.source}")
+        progress(STEP)(0, 2, f"reading {without_credentials(data_uri or written.data.source)}")
         raw = load_raw(written.data, folder=inputs.folder, uri=data_uri)
         found = validate(written.data, raw, profile=written.profile, today=datetime.now(UTC).date(), seed=written.seed)
         report.write_bytes(found.model_dump_json(by_alias=True, indent=2).encode() + b"\n")

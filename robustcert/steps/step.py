@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from robustcert.document import rfc3339
-from robustcert.errors import RobustcertError
+from robustcert.errors import InputError, RobustcertError, expected
 from robustcert.provenance.digests import canonical_json
 from robustcert.provenance.environment import peak_memory_bytes
 from robustcert.provenance.run_record import StepRecord
@@ -91,6 +91,12 @@ def progress(step: str) -> Callable[[int, int, str], None]:
         print(f"{PROGRESS_PREFIX} {step} {done}/{total} {text}".rstrip(), flush=True)
 
     return show
+
+
+def at_least_one(name: str, number: int) -> None:
+    """InputError for a number of workers or processes that could do nothing."""
+    if number < 1:
+        raise InputError(expected(f"at least 1 as {name}", got=number, remedy=f"give another number of {name}"))
 
 
 @contextmanager

@@ -23,7 +23,8 @@ REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _URI = re.compile(
     r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(/(?P<key>[^?#\x00-\x1f]*))?(\?(?P<query>[^#\s]*))?"
 )
-_ENDPOINT = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?/?")
+_ENDPOINT = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:(?P<port>[0-9]{1,5}))?/?")
+_REGION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
 _QUERY = {"endpoint", "region", "ca"}
 
 
@@ -40,10 +41,14 @@ class S3Settings:
     ca: str | None = None
 
     def __post_init__(self) -> None:
-        if not _ENDPOINT.fullmatch(self.endpoint):
+        parts = _ENDPOINT.fullmatch(self.endpoint)
+        if parts is None or not 0 < int(parts["port"] or 1) < 1 << 16:
             remedy = "credentials belong into the environment, buckets into the s3:// URI"
             got = _without_secrets(self.endpoint)
             raise InputError(expected("an S3 endpoint http(s)://host[:port]", got=got, remedy=remedy))
+        if self.region is not None and not _REGION.fullmatch(self.region):
+            got, remedy = repr(self.region[:40]), "name a region such as eu-central-1, or none"
+            raise InputError(expected("the name of a region", got=got, remedy=remedy))
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -70,7 +75,7 @@ def parse_uri(uri: str, *, settings: S3Settings | None) -> S3Address:
     """Takes s3://bucket/key?endpoint=...&region=...&ca=... apart; what it leaves out comes from `settings`."""
     parts = _URI.fullmatch(uri)
     if parts is None:
-        remedy = "name a bucket; credentials belong into the environment"
+        remedy = "name a bucket (3 to 63 of a-z, 0-9, - and .); credentials belong into the environment"
         raise InputError(expected("s3://bucket/prefix", got=_without_secrets(uri), remedy=remedy))
     chosen = _known_query(parts["query"] or "")
     return S3Address(

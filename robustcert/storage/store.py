@@ -91,6 +91,8 @@ def _path_of(uri: str) -> str:
 
 def _folder_store(path: str) -> FolderStore:
     folder = Path(path)
+    if "\0" in path:
+        raise InputError(expected("a folder as store", got=repr(path[:40]), remedy="name a folder"))
     try:
         if not S_ISDIR(folder.stat().st_mode):
             raise StorageError(expected("a folder as store", got=f"a file at {path!r}", remedy="name a folder"))

@@ -7,10 +7,12 @@ Trainer starts torchrun by variables: nodes, processes per node, and where they 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from robustcert.errors import InputError, expected
+from robustcert.storage.s3_address import parse_uri
 
 MANAGER = "robustcert/train-job"
 CONTAINER = "node"  # of the one replicated job of the same name in torch-distributed
@@ -19,6 +21,13 @@ CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 LONGEST_NAME = 48  # a pod is named NAME-node-0-12345 and its host name is a DNS label
 MOST_SPECIFICATION_BYTES = 100_000  # one argument of a process holds 128 KiB
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ and .../manage-resources-containers/
+LABEL = re.compile(rf"[a-z]([a-z0-9-]{{0,{LONGEST_NAME - 2}}}[a-z0-9])?")
+SUBDOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+QUALIFIED = re.compile(r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
+QUANTITY = re.compile(r"(?=.*[1-9])[0-9]+(\.[0-9]+)?([mkMGTPE]|[KMGTPE]i)?")
+IMAGE = re.compile(r"[!-~]{1,1024}")
 
 Manifest = dict[str, Any]
 
@@ -33,6 +42,13 @@ class NodePool:
     memory: str = "16Gi"
     node_selector: tuple[tuple[str, str], ...] = ()
     tolerations: tuple[Manifest, ...] = ()
+
+    def __post_init__(self) -> None:
+        for option, quantity in (("cpu", self.cpu), ("memory", self.memory)):
+            _require(
+                QUANTITY, quantity, what=f"an amount as Kubernetes writes it after --{option}", such_as="4 or 16Gi"
+            )
+        _require(QUALIFIED, self.gpu_type, what="a resource's name after --gpu-type", such_as="nvidia.com/gpu")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +79,19 @@ class TrainJob:
         if not self.store.startswith("s3://"):
             what = "a store that every pod reaches, s3://bucket/prefix"
             raise InputError(expected(what, got=repr(self.store), remedy="name the store of the pipeline"))
+        for place in (self.store, self.data_uri):
+            if place.startswith("s3://"):
+                parse_uri(place, settings=None)  # refuses credentials: a manifest is kept and shown
+        _require(IMAGE, self.image, what="an image after --image", such_as="registry.example/robustcert:1.0")
+        _require(LABEL, self.name, what=f"a label of at most {LONGEST_NAME} characters after --name", such_as="train-a")
+        for option, name in self._names:
+            _require(SUBDOMAIN, name, what=f"a name of Kubernetes after --{option}", such_as="robustcert-store")
+
+    @property
+    def _names(self) -> tuple[tuple[str, str], ...]:
+        optional = (("namespace", self.namespace), ("image-pull-secret", self.image_pull_secret))
+        given = tuple((option, name) for option, name in optional if name)
+        return (("runtime", self.runtime), ("store-secret", self.store_secret), *given)
 
     @property
     def processes(self) -> int:
@@ -111,6 +140,11 @@ def toleration(text: str) -> Manifest:
     if equals:
         return {"key": key, "operator": "Equal", "value": value, "effect": effect}
     return {"key": key, "operator": "Exists", "effect": effect}
+
+
+def _require(form: re.Pattern[str], text: str, *, what: str, such_as: str) -> None:
+    if not form.fullmatch(text):
+        raise InputError(expected(what, got=repr(text[:80]), remedy=f"write for example {such_as}"))
 
 
 def _trainer(job: TrainJob) -> Manifest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from robustcert.storage.store import Store
 from tests.certificate.stored import copied_store, expired, issue, rejected, signed
 from tests.chain import RUN_ID, Chain
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = datetime.now(UTC) + timedelta(days=1)
 
 
 @pytest.fixture

@@ -75,6 +75,13 @@ def test_a_damaged_document_is_said(store: Store) -> None:
         windows_of(store, "run")
 
 
+def test_a_document_of_another_run_or_model_is_said(store: Store) -> None:
+    data = store.read_document(write_window(store, evaluation(runId="other"))) or b""
+    store.write_document(f"windows/run/{DIGEST}.json", data)
+    with pytest.raises(StorageError, match=f"expected a window evaluation in the store's 'windows/run/{DIGEST}.json'"):
+        windows_of(store, "run")
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -102,7 +102,7 @@ def test_a_model_that_fails_is_trained_anew_where_that_is_registered_and_gets_a_
     record = json.loads((tmp_path / "bundle" / "record.json").read_text())
     assert record["modelSha256"] != chain.predicate.model.sha256
     assert f"supersedes   {old}" in found.out
-    assert [Path(name).stem for name in store.list_documents("published/")] == [record["modelSha256"]]
+    assert [Path(name).parent.name for name in store.list_documents("published/")] == [record["modelSha256"]]
 
 
 def certified_with_leave_to_train(chain: Chain, store: Store) -> str:

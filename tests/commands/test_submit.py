@@ -209,6 +209,16 @@ def test_a_long_specification_is_put_into_the_store_first(
         (["--token-file", "nothing"], "expected a token file, got 'nothing', which can't be read"),
         (["--state", "/proc/nothing"], "expected a writable folder for what was submitted (--state), got"),
         (["--host", "kubeflow"], "expected a URL as --host, got 'kubeflow'"),
+        (["--shards", "2", "--set", "shards=3"], "expected one value for the input 'shards', got an option of its own"),
+        (["--set", "shards=0"], "expected 1 or more for the input 'shards', got 0"),
+        (["--set", "gpus=many"], "expected a number of GPUs for the input 'gpus', got 'many'"),
+        (["--dry-run", "--offline", "--version", "0"], "expected this release's version "),
+        (["--dry-run", "--offline", "--pipeline", "recertification"], "expected a pipeline that takes a specification"),
+        (["--store", "s3://key:s3cret@bucket/prefix"], "expected s3://bucket/prefix, got "),
+        (["--store", "s3://bucket/prefix?secret_key=s3cret"], "expected endpoint, region and ca in an s3:// URI, got"),
+        (["--set", "data_uri=s3://key:s3cret@bucket/x.npz"], "expected s3://bucket/prefix, got "),
+        (["--wait", "--poll", "inf"], "Invalid value for '--poll'"),
+        (["--run-token", "\udcff"], "expected arguments in UTF-8, got '\\udcff'; write or rename it so"),
     ],
 )
 def test_what_is_wrong_is_one_line_before_anything_is_sent(
@@ -217,6 +227,7 @@ def test_what_is_wrong_is_one_line_before_anything_is_sent(
     done = submit(*options)
     assert (done.status, done.err.count("\n")) == (2, 1)
     assert done.err.startswith(f"robustcert: {line}")
+    assert "s3cret" not in done.err + done.out
     assert server.runs == []
     assert methods(server) <= ({"GET", "POST"} if "--state" in options else {"GET"})
 

@@ -10,7 +10,7 @@ import yaml
 from tests.chain import small_specification
 from tests.command_line import CommandLine
 
-TARGET = ("--store", "s3://b/p", "--image", "r/robustcert:1")
+TARGET = ("--store", "s3://bucket/p", "--image", "r/robustcert:1")
 
 
 @pytest.fixture
@@ -36,13 +36,20 @@ def test_it_prints_a_manifest_with_the_specifications_own_text(command_line: Com
 
 def test_other_options_reach_the_manifest(command_line: CommandLine, specification: Path) -> None:
     names = ("--name", "again", "--namespace", "team", "--runtime", "ours", "--store-secret", "s", "--memory", "1Gi")
-    more = ("--image-pull-secret", "pull", "--run-token", "t", "--data-uri", "s3://d/x.npz")
+    more = ("--image-pull-secret", "pull", "--run-token", "t", "--data-uri", "s3://data/x.npz")
     manifest = yaml.safe_load(command_line("train-job", specification, *TARGET, *names, *more).out)
     spec = manifest["spec"]
     assert manifest["metadata"] == {"name": "again", "namespace": "team"}
     assert spec["runtimeRef"]["name"] == "ours"
     assert spec["trainer"]["env"][0]["valueFrom"]["secretKeyRef"]["name"] == "s"
-    assert spec["trainer"]["args"][2:] == ["--store", "s3://b/p", "--run-token", "t", "--data-uri", "s3://d/x.npz"]
+    assert spec["trainer"]["args"][2:] == [
+        "--store",
+        "s3://bucket/p",
+        "--run-token",
+        "t",
+        "--data-uri",
+        "s3://data/x.npz",
+    ]
     assert spec["trainer"]["resourcesPerNode"]["limits"]["memory"] == "1Gi"
     assert "'imagePullSecrets': [{'name': 'pull'}]" in str(spec["runtimePatches"])
 

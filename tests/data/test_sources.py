@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import boto3
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 from PIL import Image
 
+from robustcert.data import sources
 from robustcert.data.sources import load_raw
 from robustcert.errors import DataError, StorageError
 from robustcert.specification import Data, Splits
@@ -242,3 +244,17 @@ def test_splits_that_the_specification_names_are_not_silently_drawn(folder: Path
         DataError, match=r"^expected splits in 'role', as data.splits.column says, got data without them"
     ):
         load_raw(data.model_copy(update={"splits": Splits(column="role")}), folder=folder)
+
+
+def test_data_that_change_between_their_digest_and_their_reading_are_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = sources.read_npz
+
+    def slowly(path: Path, **given: Any) -> Any:
+        np.savez(path, x=raw_images().values, y=1 - raw_images().labels)
+        return read(path, **given)
+
+    monkeypatch.setattr(sources, "read_npz", slowly)
+    with pytest.raises(DataError, match="that stay as they are while they are read, got SHA-256"):
+        load_raw(image_data(source="images.npz"), folder=folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -70,5 +71,6 @@ def compiled_spec(name: str = "certified-training") -> dict[str, Any]:
 def write_compiled(folder: Path, name: str = "certified-training", **changes: Any) -> Path:
     """A compiled file in `folder`, with other top-level parts where given."""
     path = folder / f"{name}.yaml"
-    path.write_text(f"# PIPELINE DEFINITION\n{yaml.safe_dump({**compiled_spec(name), **changes})}")
+    spec = json.loads(json.dumps({**compiled_spec(name), **changes}))  # no aliases, as kfp writes none
+    path.write_text(f"# PIPELINE DEFINITION\n{yaml.safe_dump(spec)}")
     return path

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
+from robustcert.kubeflow import answers
 from robustcert.kubeflow.answers import AnswerError, read_answer
 from robustcert.kubeflow.client import KubeflowClient
 from tests.kubeflow.stand_in import StandIn
@@ -39,6 +41,8 @@ HTML = {"Content-Type": "text/html; charset=utf-8"}
         (500, {}, "", r"got 500 'Internal Server Error'; try again later"),
         (200, {"content-type": "application/json"}, "[1]", r"expected a JSON object, got application/json"),
         (200, {"content-type": "application/json"}, "{", r"expected a JSON object, got application/json"),
+        (200, {"content-type": "application/json"}, "[" * 100_000, r"expected a JSON object, got application/json"),
+        (500, {}, "[" * 100_000, r"got 500 '\[+'; try again later"),
     ],
 )
 def test_an_answer_that_is_no_json_object_is_one_line(
@@ -46,14 +50,25 @@ def test_an_answer_that_is_no_json_object_is_one_line(
 ) -> None:
     response = httpx.Response(status, headers=headers, text=body, request=REQUEST)
     with pytest.raises(AnswerError, match=line) as refused:
-        read_answer(response, secret="")
+        read_answer(response, response.content, secret="")
     assert "\n" not in str(refused.value)
     assert "s3cret" not in str(refused.value)
     assert refused.value.status == (0 if status == 200 and "html" not in str(headers) else status)
 
 
+@pytest.mark.parametrize(("bound", "value"), [("MOST_BYTES", 999), ("seconds", 0.0)])
+def test_an_answer_without_end_is_left(bound: str, value: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"seconds": 60.0, "MOST_BYTES": 1 << 20} | {bound: value}
+    monkeypatch.setattr(answers, "MOST_BYTES", given["MOST_BYTES"])
+    endless = httpx.Response(200, content=itertools.repeat(b" " * 100), request=REQUEST)
+    with pytest.raises(
+        AnswerError, match=r"expected at most \d+ bytes within [\d.]+ s from kubeflow.*; check that --host"
+    ):
+        answers.whole(endless, seconds=given["seconds"])
+
+
 def test_an_empty_answer_is_an_empty_object() -> None:
-    assert read_answer(httpx.Response(200, content=b"", request=REQUEST), secret="") == {}
+    assert read_answer(httpx.Response(200, request=REQUEST), b"", secret="") == {}
 
 
 @pytest.mark.parametrize(
@@ -69,7 +84,7 @@ def test_an_empty_answer_is_an_empty_object() -> None:
 )
 def test_an_error_knows_whether_a_later_try_may_succeed(status: int, transient: bool, perhaps_done: bool) -> None:
     with pytest.raises(AnswerError) as refused:
-        read_answer(httpx.Response(status, request=REQUEST), secret="")
+        read_answer(httpx.Response(status, request=REQUEST), b"", secret="")
     assert (refused.value.transient, refused.value.perhaps_done) == (transient, perhaps_done)
 
 

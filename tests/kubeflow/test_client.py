@@ -18,6 +18,8 @@ from tests.kubeflow.conftest import Clock
 from tests.kubeflow.stand_in import StandIn
 from tests.kubeflow.stand_in_http import Fault
 
+JSON = {"Content-Type": "application/json"}
+
 
 def test_a_run_is_started_with_fields_of_the_servers_message_only(
     server: StandIn, client: KubeflowClient, order: RunOrder
@@ -70,6 +72,13 @@ def test_pages_are_followed_to_the_end(server: StandIn, client: KubeflowClient, 
     for _ in range(205):
         client.create_run(order.body())
     assert len({run.run_id for run in client.runs(display_name=order.display_name)}) == 205
+
+
+def test_a_server_that_gives_one_page_for_ever_is_left(server: StandIn, client: KubeflowClient) -> None:
+    server.faults.append(Fault(method="GET", times=9, status=200, headers=JSON, body='{"next_page_token": "x"}'))
+    with pytest.raises(AnswerError, match="expected a next page of 'runs', got the same one again"):
+        list(client.runs())
+    assert len(server.requests) == 2
 
 
 def test_a_pipeline_of_the_namespace_comes_before_the_shared_one(

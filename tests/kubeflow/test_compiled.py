@@ -75,11 +75,34 @@ def test_a_pipeline_of_no_release_is_refused() -> None:
         shipped_pipeline("x")
 
 
-@pytest.mark.parametrize("text", ["", "a: 1", "[1]", "{", "pipelineInfo: {}"])
+HEAD = "pipelineInfo: {name: x}\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "a: 1", "[1]", "{", "pipelineInfo: {}", "pipelineInfo: {name: x}\n---\n5", f"{HEAD}a: 2026-01-01"),
+        *(f"{HEAD}a: {{1: 2, b: 3}}", f"{HEAD}a: !!binary aGk=", f"{HEAD}a: &a [*a]", f"{HEAD}a: &a [1]\nb: *a"),
+        *(f"{HEAD}a: {'[' * 100_000}", f"{HEAD}---\na: 1\n---\nb: 1"),
+    ],
+)
 def test_a_file_that_holds_no_pipeline_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.yaml").write_text(text)
     with pytest.raises(InputError, match=r"expected a compiled pipeline, got '.*x\.yaml', which is none"):
         read_compiled(tmp_path / "x.yaml")
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"root": 5},
+        {"pipeline_spec": "text"},
+        {"root": {"inputDefinitions": {"parameters": ["a"]}, "dag": {"tasks": 5}}},
+        {"root": {"dag": []}, "components": "x"},
+    ],
+)
+def test_what_a_server_made_up_has_neither_inputs_nor_steps(spec: dict[str, object]) -> None:
+    assert (inputs_of(spec), steps_of(spec)) == ({}, [])
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

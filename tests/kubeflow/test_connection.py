@@ -23,13 +23,28 @@ from robustcert.kubeflow.tokens import TokenFile
 TOKEN = TokenFile(Path("token"))
 
 
-@pytest.mark.parametrize("host", ["", "kubeflow.example.org", "ftp://x", "https://", "https://u:p@x", "https://x?y=1"])
-def test_what_is_no_url_is_refused(host: str) -> None:
-    with pytest.raises(InputError, match=r"expected a URL as --host, got .*; write it as https://"):
+NO_URLS = [
+    *("", "kubeflow.example.org", "ftp://x", "https://", "https://x?y=1", "https://x:99999", "https://[x"),
+    *("https://x/#/pipelines", "http://x:y", "http://x:0", "http://x\n:1", "http://\udcff", "https://..x"),
+    *("https://xn--.x", f"https://{'x' * 64}.org"),
+]
+SECRET = ["https://u:hunter2@x", "https://:hunter2@x", "https://x/?token=hunter2", "https://x/#token=hunter2"]
+
+
+@pytest.mark.parametrize("host", [*NO_URLS, *SECRET])
+def test_what_is_no_url_is_refused_and_its_secrets_are_not_repeated(host: str) -> None:
+    with pytest.raises(InputError, match=r"expected a URL as --host, got .*; write it as https://") as error:
         Connection(host=host)
+    assert "hunter2" not in str(error.value)
 
 
-@pytest.mark.parametrize("host", ["http://kubeflow.example.org", "http://10.0.0.1:8888", "http://evil.svc.example.org"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("http://kubeflow.example.org", "http://10.0.0.1:8888", "http://evil.svc.example.org"),
+        *("http://167772161:8888", "http://0xa000001:8888", "http://[fd00::1]:8888"),
+    ],
+)
 def test_a_token_is_not_sent_in_the_open(host: str) -> None:
     assert Connection(host=host).token is None
     with pytest.raises(InputError, match="expected https:// to send a token, got http://"):

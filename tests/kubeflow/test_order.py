@@ -74,13 +74,13 @@ def test_data_and_model_on_this_machine_are_refused_unless_they_are_elsewhere_to
     data = parse_specification(template("images"))
     with pytest.raises(InputError, match=r"expected builtin: or s3://, which pods can read, got 'data/my-images';"):
         parameters_of(request(data), INPUTS)
-    elsewhere = {"data_uri": "s3://b/images.npz"}
-    assert parameters_of(request(data, settings=elsewhere), INPUTS).values["data_uri"] == "s3://b/images.npz"
+    elsewhere = {"data_uri": "s3://bucket/images.npz"}
+    assert parameters_of(request(data, settings=elsewhere), INPUTS).values["data_uri"] == "s3://bucket/images.npz"
     model = parse_specification(own_model_specification())
     with pytest.raises(InputError, match=r"got 'model\.onnx'; copy it there and add --set model_uri=s3://"):
         parameters_of(request(model), INPUTS)
-    elsewhere = {"model_uri": "s3://b/model.onnx"}
-    assert parameters_of(request(model, settings=elsewhere), INPUTS).values["model_uri"] == "s3://b/model.onnx"
+    elsewhere = {"model_uri": "s3://bucket/model.onnx"}
+    assert parameters_of(request(model, settings=elsewhere), INPUTS).values["model_uri"] == "s3://bucket/model.onnx"
 
 
 def test_the_name_of_the_run_changes_with_whatever_makes_another_run_of_it() -> None:

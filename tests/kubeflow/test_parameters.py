@@ -50,6 +50,8 @@ def test_a_setting_becomes_a_value_that_the_server_takes(setting: str, value: An
         ("strict=True", "expected true or false for the input 'strict'"),
         ("node_selector=pool=gpu", "expected an object in JSON, such as"),
         ("tolerations={}", "expected a list in JSON"),
+        ("tolerations=[NaN]", "expected a list in JSON"),
+        ("tolerations=" + "[" * 100_000, "expected a list in JSON"),
         ("shard=3", "expected an input of the pipeline, got 'shard'; did you mean 'shards'?"),
         ("xyzzy=3", "expected an input of the pipeline, got 'xyzzy'; it has specification, store,"),
         ("shards", "expected name=value after --set, got 'shards'"),

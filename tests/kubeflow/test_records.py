@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import kfp_server_api
 import pytest
 
 from robustcert.kubeflow.answers import AnswerError
-from robustcert.kubeflow.records import ACTIVE, FINISHED, read_experiment, read_pipeline, read_run, read_version
+from robustcert.kubeflow.records import (
+    ACTIVE,
+    FINISHED,
+    read_experiment,
+    read_list,
+    read_pipeline,
+    read_run,
+    read_version,
+)
 
 
 def test_the_states_are_the_servers() -> None:
@@ -46,3 +56,20 @@ def test_an_answer_without_its_identifier_is_refused(read: object) -> None:
     assert callable(read)
     with pytest.raises(AnswerError, match=r"expected '\w+_id' in the server's answer, got none"):
         read({"name": "x"})
+
+
+@pytest.mark.parametrize(
+    ("read", "value"),
+    [
+        (read_version, {"pipeline_version_id": "v", "pipeline_spec": "text"}),
+        (read_run, {"run_id": "r", "run_details": 5}),
+        (read_run, {"run_id": "r", "run_details": {"task_details": {"a": 1}}}),
+        (read_run, {"run_id": "r", "run_details": {"task_details": ["task"]}}),
+        (read_run, {"run_id": "r", "error": "text"}),
+        (lambda value: read_list(value, "runs"), {"runs": 5}),
+        (lambda value: read_list(value, "runs"), {"runs": ["r"]}),
+    ],
+)
+def test_an_answer_of_another_form_is_one_line(read: Callable[[object], object], value: object) -> None:
+    with pytest.raises(AnswerError, match=r"expected an? \w+ as '\w+' in the server's answer, got another form; check"):
+        read(value)

@@ -8,19 +8,20 @@ from pathlib import Path
 import pytest
 import yaml
 
-from robustcert.errors import SpecificationError
+from robustcert.errors import InputError, SpecificationError
 from robustcert.provenance.digests import sha256_file
 from robustcert.steps.adversarial_training import train_model
 from tests.chain import Chain, small_specification
 
 
-def trained(folder: Path, chain: Chain, *, specification: str) -> Path:
+def trained(folder: Path, chain: Chain, *, specification: str, processes: int = 1) -> Path:
     folder.mkdir(exist_ok=True)
     train_model(
         specification=specification,
         store=str(folder / "store"),
         source_folder=str(chain.bundle),
         run_token="",
+        processes=processes,
         dataset=chain.bundle / "dataset.safetensors",
         model=folder / "model",
         history=folder / "history",
@@ -43,3 +44,8 @@ def test_a_specification_of_an_own_model_is_sent_to_the_other_pipeline(chain: Ch
         SpecificationError, match="expected a specification with 'training', got none; run the pipeline"
     ):
         trained(tmp_path / "own", chain, specification=yaml.safe_dump(document))
+
+
+def test_a_training_without_processes_is_refused(chain: Chain, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected at least 1 as processes, got 0"):
+        trained(tmp_path / "none", chain, specification=small_specification(), processes=0)

@@ -17,7 +17,7 @@ import pytest
 
 from robustcert.certificate.evidence import CERTIFICATION_SCHEMA, write_rows
 from robustcert.certificate.evidence_merge import merge_certification
-from robustcert.errors import DataError
+from robustcert.errors import DataError, InputError
 from robustcert.models.files import load_model
 from robustcert.provenance.run_record import StepRecord
 from robustcert.smoothing.certify import certify
@@ -206,3 +206,9 @@ def test_a_shard_that_the_plan_does_not_name_is_refused(certifying: Certifying) 
     certifying.plan(2)
     with pytest.raises(DataError, match=r"^expected one of the plan's shards, 1/2 to 2/2, got '1/1'"):
         certifying.certify("1/1")
+
+
+def test_a_shard_without_workers_is_refused(certifying: Certifying) -> None:
+    (name,) = certifying.plan(1)
+    with pytest.raises(InputError, match="expected at least 1 as workers, got 0"):
+        certifying.certify(name, workers=0)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from robustcert.data.dataset import load_dataset
-from robustcert.errors import DataError
+from robustcert.errors import DataError, InputError
 from robustcert.provenance.digests import sha256_file
 from robustcert.steps.data_validation import DataValidationOutcome, validate_data
 from tests.chain import small_specification
@@ -61,6 +61,26 @@ def test_more_planned_samples_than_there_are_end_the_run_before_the_training(tmp
     x, y = images()
     with pytest.raises(DataError, match=r"^expected at least 15 test samples, got 14; lower certification.samples"):
         validated(tmp_path, x=x, y=y, planned=15)
+
+
+@pytest.mark.parametrize("place", ["s3://AKIA:hunter2@bucket/own.npz", "https://user:hunter2@example.org/own.npz"])
+def test_credentials_in_an_address_reach_neither_log_nor_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
+    data = {"source": "own.npz", "sha256": "ab" * 32, "contract": CONTRACT, "provenance": PROVENANCE}
+    with pytest.raises(InputError, match="expected ") as error:
+        validate_data(
+            specification=small_specification(data=data),
+            store=str(tmp_path / "store"),
+            source_folder=str(tmp_path),
+            run_token="",
+            data_uri=place,
+            dataset=tmp_path / "dataset",
+            report=tmp_path / "report",
+            record=tmp_path / "record",
+        )
+    printed = capsys.readouterr()
+    assert "hunter2" not in f"{error.value}{printed.out}{printed.err}"
 
 
 def test_an_unreadable_source_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from robustcert.document import rfc3339
 from robustcert.errors import InputError, VerificationError, WorldError
 from robustcert.provenance.digests import sha256_file
 from robustcert.steps.publish import publish_certificate
@@ -64,11 +66,11 @@ def test_a_wrong_address_fails_before_anything_is_written(chain: Chain, store: S
 
 
 def test_an_older_certificate_is_not_registered_over_a_newer_one(chain: Chain, store: Store, tmp_path: Path) -> None:
-    newer = tmp_path / "newer"
+    newer, soon = tmp_path / "newer", datetime.now(UTC) + timedelta(minutes=5)
     newer.write_bytes(
         signed(
             chain,
-            lambda predicate: predicate.update(certifiedAt="2999-01-01T00:00:00Z", notAfter="2999-02-01T00:00:00Z"),
+            lambda predicate: predicate.update(certifiedAt=rfc3339(soon), notAfter=rfc3339(soon + timedelta(days=1))),
         )
     )
     issue(store, newer.read_bytes(), run_id="newer")

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from robustcert.document import rfc3339
-from robustcert.errors import ClaimError, SpecificationError
+from robustcert.errors import ClaimError, InputError, SpecificationError
 from robustcert.provenance.run_record import StepRecord
-from robustcert.steps.step import finish_once, one_line_failures, open_inputs, progress
+from robustcert.steps.step import at_least_one, finish_once, one_line_failures, open_inputs, progress
 from robustcert.storage.store import open_store
 from tests.chain import small_specification
 
@@ -93,3 +93,10 @@ def test_times_are_utc_to_the_second() -> None:
     moment = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=timezone(timedelta(hours=2)))
     assert rfc3339(moment) == "2026-01-02T01:04:05Z"
     assert rfc3339(datetime(2026, 1, 2, tzinfo=UTC)) == "2026-01-02T00:00:00Z"
+
+
+@pytest.mark.parametrize("number", [0, -1])
+def test_a_number_of_workers_that_could_do_nothing_is_refused(number: int) -> None:
+    with pytest.raises(InputError, match=f"expected at least 1 as workers, got {number}"):
+        at_least_one("workers", number)
+    at_least_one("workers", 1)

@@ -66,8 +66,16 @@ def test_a_secret_in_a_uri_is_refused_and_not_repeated(uri: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "endpoint", ["", "127.0.0.1:9000", "ftp://host", "http://host/path", "http://host:port", "http://h?x"]
+    "endpoint",
+    ["", "127.0.0.1:9000", "ftp://host", "http://host/path", "http://host:port", "http://h?x", "http://h:99999"],
 )
 def test_an_endpoint_of_another_form_is_refused(endpoint: str) -> None:
     with pytest.raises(InputError, match=r"expected an S3 endpoint http\(s\)://host\[:port\], got '"):
         S3Settings(endpoint=endpoint)
+
+
+@pytest.mark.parametrize("region", ["", "a b", "eu\n", "-", "x" * 100])
+def test_a_region_of_another_form_is_refused_before_the_client_stumbles_over_it(region: str) -> None:
+    with pytest.raises(InputError, match="expected the name of a region"):
+        S3Settings(region=region)
+    assert S3Settings(region="eu-central-1").region == "eu-central-1"

@@ -136,3 +136,8 @@ def test_all_stores_keep_a_finished_step_with_and_without_outputs(store: Store, 
             )
         assert (outcome.reused, outcome.values) == (True, {"rows": [1, 2]})
     assert len(runs) == 2
+
+
+def test_a_path_that_no_folder_can_have_is_one_line() -> None:
+    with pytest.raises(InputError, match=r"expected a folder as store, got '/store\\x00'"):
+        open_store("/store\0")

@@ -118,8 +118,8 @@ def test_each_missing_setting_of_kubernetes_of_each_step_that_computes_is_found(
     assert (found.rule, f"exec-{label} lacks" in found.where) == ("gpu-pool-settings", True)
 
 
-def set_image(image: str) -> Callable[[Documents], None]:
-    return lambda documents: container(documents, "gate").update(image=image)
+def set_image(image: str, *, label: str = "gate") -> Callable[[Documents], None]:
+    return lambda documents: container(documents, label).update(image=image)
 
 
 def set_default_image(image: str) -> Callable[[Documents], None]:
@@ -214,6 +214,49 @@ def secret_for_all(documents: Documents) -> None:
     kubernetes(documents, "publish")["secretAsVolume"] = mounted
 
 
+def secret_of_a_fixed_name(documents: Documents) -> None:
+    mounted = {"secretNameParameter": {"runtimeValue": {"constant": "robustcert-signing-key"}}, "mountPath": "/key"}
+    kubernetes(documents, "certification")["secretAsVolume"] = [mounted]
+
+
+def registry_secret_for_all(documents: Documents) -> None:
+    kubernetes(documents, "gate")["secretAsVolume"] = kubernetes(documents, "publish")["secretAsVolume"]
+
+
+def split_installation(documents: Documents) -> None:
+    container(documents, "gate")["command"] = ["pip", "install", "torch"]
+
+
+def image_of_another_input(documents: Documents) -> None:
+    """The nested pipeline takes its image from an input of another name, whose default is not pinned."""
+    add_input("container", defaultValue="robustcert:latest")(documents)
+    nested = root_tasks(documents)["certification-and-issue"]["inputs"]["parameters"]
+    nested["image"] = {"componentInputParameter": "container"}
+
+
+def image_of_a_constant(documents: Documents) -> None:
+    nested = root_tasks(documents)["certification-and-issue"]["inputs"]["parameters"]
+    nested["image"] = {"runtimeValue": {"constant": "robustcert:latest"}}
+
+
+def fixed_node_selector(documents: Documents) -> None:
+    fixed = {"nodeSelectorJson": {"runtimeValue": {"constant": {"pool": "ours"}}}}
+    kubernetes(documents, "certification")["nodeSelector"] = fixed
+
+
+def condition_masked_by_a_shorter_name(documents: Documents) -> None:
+    """A text whose name begins as a bool's does."""
+    condition("inputs.parameter_values['passed_text'] == 'yes'")(documents)
+    component(documents, "publish")["inputDefinitions"]["parameters"]["passed"] = {"parameterType": "BOOLEAN"}
+
+
+def take_output_into_loop_of_a_loop(documents: Documents) -> None:
+    """Pattern 2 with two loops, of which the inner one's body uses the parameter."""
+    take_output_into_loop_through_a_branch(documents)
+    tasks = component(documents, "certification-and-issue")["dag"]["tasks"]
+    tasks["for-loop-2"] = tasks.pop("condition-1") | {"parameterIterator": {"itemInput": "x"}}
+
+
 def cached(documents: Documents) -> None:
     root_tasks(documents)["publish"]["cachingOptions"] = {"enableCache": True}
 
@@ -247,6 +290,17 @@ MUTATIONS: dict[str, tuple[str, Callable[[Documents], Any]]] = {
     "large file": ("size", swell),
     "large component": ("size", swell_one_component),
     "large default": ("size", add_input("long", defaultValue="x" * 10_000)),
+    "pip line by line": ("no-installation", add_to_command("subprocess.run(['pip',\n    'install', 'torch'])")),
+    "pip word by word": ("no-installation", split_installation),
+    "token in the environment": ("no-secret", add_environment("HF_TOKEN", "abc")),
+    "secret of a fixed name": ("secrets-in-place", secret_of_a_fixed_name),
+    "registry secret elsewhere": ("secrets-in-place", registry_secret_for_all),
+    "unpinned in a nested pipeline": ("pinned-image", set_image("x:latest", label="certification")),
+    "unpinned by another input": ("pinned-image", image_of_another_input),
+    "unpinned by a constant": ("pinned-image", image_of_a_constant),
+    "fixed node selector": ("gpu-pool-settings", fixed_node_selector),
+    "masked string condition": ("string-condition", condition_masked_by_a_shorter_name),
+    "pattern 2 in two loops": ("loop-over-output", take_output_into_loop_of_a_loop),
     "no description": ("described", add_input("what", description="")),
     "string condition": ("string-condition", condition("inputs.parameter_values['registry'] == 'yes'")),
     "condition on what is unknown": ("string-condition", condition("'a' == 'a'")),
@@ -274,7 +328,7 @@ def test_each_mutation_is_found_by_its_rule(pipeline: Documents, tmp_path: Path,
 
 
 def test_every_rule_has_a_mutation() -> None:
-    rules = {*lint_pipelines.RULES, *lint_pipelines.PATTERNS} - {"gpu-pool-settings"}
+    rules = {*lint_pipelines.RULES, *lint_pipelines.PATTERNS} - {"same-in-both-forms"}  # has a test of its own below
     assert {rule for rule, _ in MUTATIONS.values()} == rules
 
 
@@ -300,6 +354,23 @@ def test_custom_resources_are_read_by_their_specification(root: Path, tmp_path: 
     del platform["exec-certification"]["tolerations"]
     (found,) = findings(tmp_path, documents)
     assert (found.rule, found.where) == ("gpu-pool-settings", "exec-certification lacks tolerationJson")
+
+
+def test_a_custom_resource_that_differs_from_the_form_for_rest_is_found(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "custom_resources").mkdir()
+    (tmp_path / "certify_model.yaml").write_bytes((root / "pipelines/certify_model.yaml").read_bytes())
+    documents = load(root / "pipelines/custom_resources/certify_model.yaml")
+    assert findings(tmp_path / "custom_resources", documents, name="certify_model.yaml") == []
+    documents[1]["spec"]["pipelineSpec"]["root"]["inputDefinitions"]["parameters"]["shards"]["defaultValue"] = 2
+    (found,) = findings(tmp_path / "custom_resources", documents, name="certify_model.yaml")
+    assert found.rule == "same-in-both-forms"
+
+
+@pytest.mark.parametrize("place", ["certify_model.yaml", "custom_resources/certify_model.yaml"])
+def test_a_document_that_no_rule_would_read_is_refused(root: Path, tmp_path: Path, place: str) -> None:
+    documents = load(root / "pipelines" / place)
+    with pytest.raises(UnreadableError, match="expected a compiled component or pipeline"):
+        findings(tmp_path, [*documents, documents[-1]])
 
 
 def test_findings_are_printed_one_a_line_and_end_with_1(

@@ -127,6 +127,36 @@ def test_what_is_no_toleration_is_refused(text: str) -> None:
         toleration(text)
 
 
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"image": ""}, "expected an image after --image, got ''; write for example registry"),
+        ({"name": "Bad Name"}, "expected a label of at most 48 characters after --name, got 'Bad Name'"),
+        ({"name": "a" * 49}, "expected a label of at most 48 characters after --name"),
+        ({"namespace": "Bad"}, "expected a name of Kubernetes after --namespace, got 'Bad'"),
+        ({"runtime": ""}, "expected a name of Kubernetes after --runtime, got ''"),
+        ({"store_secret": "a b"}, "expected a name of Kubernetes after --store-secret, got 'a b'"),
+        ({"store": "s3://key:s3cret@bucket/prefix"}, "expected s3://bucket/prefix, got "),
+        ({"data_uri": "s3://bucket/x?secret=s3cret"}, "expected endpoint, region and ca in an s3:// URI"),
+    ],
+)
+def test_what_kubernetes_would_refuse_is_refused_here(change: dict[str, str], complaint: str) -> None:
+    with pytest.raises(InputError, match=complaint) as refused:
+        replace(PLAIN, **change)
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "change", [{"cpu": "lots"}, {"memory": "-5"}, {"memory": "1 Gi"}, {"gpu_type": ""}, {"cpu": "0"}]
+)
+def test_what_is_no_amount_and_no_resource_is_refused(change: dict[str, str]) -> None:
+    with pytest.raises(
+        InputError, match=r"expected (an amount|a resource's name) .*after --(cpu|memory|gpu-type), got"
+    ):
+        NodePool(**change)
+    assert NodePool(cpu="500m", memory="1.5Gi", gpu_type="amd.com/gpu").memory == "1.5Gi"
+
+
 def test_what_pods_can_not_reach_is_refused() -> None:
     with pytest.raises(InputError, match="expected a store that every pod reaches, s3://bucket/prefix, got 'store'"):
         replace(PLAIN, store="store")
