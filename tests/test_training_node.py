@@ -38,10 +38,10 @@ def free_port() -> int:
 
 def torchrun(store: Path, *, processes: int) -> subprocess.CompletedProcess[str]:
     """The very command of the manifest, under the variables that Trainer sets on a single node."""
-    job = TrainJob(name="j", specification=specification(), store="s3://b", image="i", nodes=1, pool=NodePool())
+    job = TrainJob(name="j", specification=specification(), store="s3://bucket", image="i", nodes=1, pool=NodePool())
     trainer = job.manifest()["spec"]["trainer"]
     words = [word.replace("$$", "$") for word in trainer["command"] + trainer["args"]]
-    names = {"python3": sys.executable, "s3://b": str(store)}
+    names = {"python3": sys.executable, "s3://bucket": str(store)}
     variables = {
         "PET_NNODES": "1",
         "PET_NPROC_PER_NODE": str(processes),

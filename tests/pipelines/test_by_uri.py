@@ -18,6 +18,8 @@ from pipelines.compile import components
 from robustcert.certificate.keys import load_verification_key
 from robustcert.certificate.verify import read_statement
 from robustcert.commands.replay import differences
+from robustcert.provenance.digests import sha256_file
+from robustcert.provenance.run_record import StepRecord
 from tests.chain import Chain, small_specification
 
 COMPONENTS = components()
@@ -57,8 +59,11 @@ def test_a_certificate_is_issued_from_a_list_of_addresses_of_shards(root: Path, 
     work = chain.folder / "work"
     rows = pq.read_table(work / "shard0")
     halves = {"one": rows.slice(0, 7), "two": rows.slice(7)}
+    record = StepRecord.model_validate_json((work / "shard_record0").read_bytes())
     for name, table in halves.items():
         pq.write_table(table, tmp_path / name)
+        own = record.model_copy(update={"outputs": {"evidence": sha256_file(tmp_path / name)}})
+        (tmp_path / f"record_{name}").write_text(own.model_dump_json(by_alias=True))
     single = {
         f"{name}_uri": str(work / file)
         for name, file in {
@@ -81,7 +86,7 @@ def test_a_certificate_is_issued_from_a_list_of_addresses_of_shards(root: Path, 
         "run_id": "by-uri",
         **single,
         "shards_uris": [str(tmp_path / name) for name in halves],
-        "shard_records_uris": [str(work / "shard_record0")],
+        "shard_records_uris": [str(tmp_path / f"record_{name}") for name in halves],
     }
     made = started(root, "certificate_issue", tmp_path / "run", arguments)
     key = load_verification_key(chain.public_key)
