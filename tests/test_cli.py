@@ -76,7 +76,8 @@ def test_wrong_usage_is_one_line_that_names_the_help(
 )
 def test_an_interruption_is_one_line_with_its_own_status(signal_number: int, status: int, word: str) -> None:
     code = (
-        "import sys, time; from robustcert import cli; sys.argv = ['robustcert', 'wait'];"
+        "import signal, sys, time; from robustcert import cli; sys.argv = ['robustcert', 'wait'];"
+        "signal.signal(signal.SIGINT, signal.default_int_handler);"  # a background job may inherit it ignored
         "wait = lambda: (print('ready', flush=True), time.sleep(60)); "
         "cli.register = lambda app: app.command('wait')(wait); cli.main()"
     )
