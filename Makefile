@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check -qq
-SOURCES = robustcert components pipelines tools tests
+SOURCES = robustcert components pipelines tools benchmarks tests
 RUN_EXTRAS = torch kfp
 ALL_EXTRAS = torch kfp drift monitoring s3 onnx cluster dev
 # Small arrays on two cores: more threads per process cost time instead of saving it.

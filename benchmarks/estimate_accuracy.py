@@ -56,10 +56,10 @@ def _show(name: str, estimates: list[Estimate], records: list[StepRecord]) -> No
     predicted = {step: statistics.mean(_seconds(found, step) for found in estimates) for step in real}
     both = [(step, predicted[step], real[step]) for step in real]
     for step, guess, found in [*both, ("together", sum(predicted.values()), sum(real.values()))]:
-        print(f"{name:15} {step:22} predicted {guess:7.2f} s  real {found:7.2f} s  ratio {guess / found:.2f}")  # noqa: T201
+        print(f"{name:15} {step:22} predicted {guess:7.2f} s  real {found:7.2f} s  ratio {guess / found:.2f}")
     peak = max(record.peak_memory_bytes for record in records) / 2**20
     guess = statistics.mean(found.memory_bytes for found in estimates[:1]) / 2**20
-    print(f"{name:15} memory of a process    predicted {guess:7.0f} MiB real {peak:5.0f} MiB")  # noqa: T201
+    print(f"{name:15} memory of a process    predicted {guess:7.0f} MiB real {peak:5.0f} MiB")
 
 
 def _seconds(found: Estimate, name: str) -> float:

@@ -76,9 +76,9 @@ def main() -> None:
     given = parser.parse_args()
     device = execution_device(given.device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU, one thread"
-    print(f"torch {torch.__version__}, {name}")  # noqa: T201
+    print(f"torch {torch.__version__}, {name}")
     for rate in measured(device, TINY if given.tiny else FULL):
-        print(rate)  # noqa: T201
+        print(rate)
 
 
 def measured(device: torch.device, size: Size) -> list[Rate]:

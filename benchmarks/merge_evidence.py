@@ -51,10 +51,10 @@ def _compare(folder: Path, rows: int) -> None:
         write_tables(_tables(number, rows), path, schema=CERTIFICATION_SCHEMA)
     found = {name: _in_child(name, folder, rows) for name in MERGES}
     for name, one in found.items():
-        print(f"{name:18} {one['wall']:7.1f} s wall {one['cpu']:7.1f} s CPU {one['peak'] / 2**20:7.0f} MiB peak")  # noqa: T201
+        print(f"{name:18} {one['wall']:7.1f} s wall {one['cpu']:7.1f} s CPU {one['peak'] / 2**20:7.0f} MiB peak")
     ours, theirs = found["robustcert"], found["pyarrow in one go"]
     time_ratio, memory_ratio = ours["wall"] / theirs["wall"], ours["peak"] / theirs["peak"]
-    print(f"ratio              {time_ratio:.2f} of pyarrow's time, {memory_ratio:.2f} of its memory")  # noqa: T201
+    print(f"ratio              {time_ratio:.2f} of pyarrow's time, {memory_ratio:.2f} of its memory")
 
 
 def _in_child(name: str, folder: Path, rows: int) -> dict[str, float]:
@@ -67,7 +67,7 @@ def _measure(name: str, folder: Path, rows: int) -> None:
     MERGES[name](_shards(folder), folder / "merged.parquet", np.arange(rows))
     used = resource.getrusage(resource.RUSAGE_SELF)
     wall, cpu = time.perf_counter() - start, used.ru_utime + used.ru_stime
-    print(json.dumps({"wall": wall, "cpu": cpu, "peak": used.ru_maxrss * 1024}))  # noqa: T201
+    print(json.dumps({"wall": wall, "cpu": cpu, "peak": used.ru_maxrss * 1024}))
 
 
 def _shards(folder: Path) -> list[Path]:

@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, nargs="+", default=[2, 3])
     parser.add_argument("--epochs", type=int, default=8)
     given = parser.parse_args()
-    print("model      norm  processes  first epoch  any epoch  weights  epochs with equal validation")  # noqa: T201
+    print("model      norm  processes  first epoch  any epoch  weights  epochs with equal validation")
     for specification in specifications(given.epochs):
         dataset = few_digits(specification)
         one = train(specification, dataset, seed=1, device="cpu")
@@ -45,7 +45,7 @@ def main() -> None:
             other = train(specification, dataset, seed=1, processes=processes, device="cpu")
             threat = specification.threat_models[0]
             name = f"{specification.model.architecture:10} {threat.norm:5} {processes:9}"
-            print(f"{name}  {difference(other, one)}", flush=True)  # noqa: T201
+            print(f"{name}  {difference(other, one)}", flush=True)
 
 
 def specifications(epochs: int) -> Iterator[Specification]:

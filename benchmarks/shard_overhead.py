@@ -46,11 +46,11 @@ def _compare(folder: Path, text: str, *, pairs: int) -> None:
     for number in range(1, pairs + 1):
         for shards in (1, MANY) if number % 2 else (MANY, 1):
             seconds[shards].append(_seconds(folder, text, shards=shards, number=number))
-            print(f"{shards:3} shards {seconds[shards][-1]:8.3f} s CPU")  # noqa: T201
+            print(f"{shards:3} shards {seconds[shards][-1]:8.3f} s CPU")
     one, many = (statistics.median(seconds[shards]) for shards in (1, MANY))
-    print(f"{MANY} shards take {many / one:.4f} of one shard's CPU ({many:.3f} s and {one:.3f} s)")  # noqa: T201
+    print(f"{MANY} shards take {many / one:.4f} of one shard's CPU ({many:.3f} s and {one:.3f} s)")
     digests = {path.name: sha256_file(path) for path in folder.glob("merged*")}
-    print(f"{len(digests)} merged tables, {len(set(digests.values()))} digest")  # noqa: T201
+    print(f"{len(digests)} merged tables, {len(set(digests.values()))} digest")
 
 
 def _prepare(folder: Path, text: str) -> None:

@@ -30,13 +30,19 @@ def evaluated_model(
     source: Source, data: PipelineTask, model: PipelineTask, *, pool: NodePool, fixed: CompileTime
 ) -> Evaluated:
     """robustness_evaluation of the model that `model` put out, and all artifacts up to here."""
-    dataset, file = data.outputs["dataset"], model.outputs["model"]
-    evaluation = robustness_evaluation(**common_inputs(source), dataset=dataset, model=file)
+    evaluation = robustness_evaluation(
+        **common_inputs(source), dataset=data.outputs["dataset"], model=model.outputs["model"]
+    )
     on_gpu_pool(opens_store(evaluation, pool), pool, fixed)
+    return evaluated_by(data, model, evaluation)
+
+
+def evaluated_by(data: PipelineTask, model: PipelineTask, evaluation: PipelineTask) -> Evaluated:
+    """The artifacts of three tasks, by the names that certificate_issue knows them by."""
     return Evaluated(
-        dataset=dataset,
+        dataset=data.outputs["dataset"],
         data_report=data.outputs["report"],
-        model=file,
+        model=model.outputs["model"],
         history=model.outputs["history"],
         evaluation_evidence=evaluation.outputs["evidence"],
         adversarials=evaluation.outputs["adversarials"],

@@ -19,6 +19,7 @@ from components.recertification_model.component import recertification_model
 from components.robustness_evaluation.component import robustness_evaluation
 from components.window_evaluation.component import window_evaluation
 from pipelines.certification_and_issue import Evaluated, certification_and_issue_pipeline, certify_issue_and_publish
+from pipelines.evaluation import evaluated_by
 from pipelines.input_group import InputGroup, form, pipeline
 from pipelines.inputs import Issue, Sharding, Source
 from pipelines.node_pool import CompileTime, NodePool, on_any_node, on_gpu_pool, opens_store
@@ -146,18 +147,7 @@ def _evaluated(
     dataset, file = opened.outputs["dataset"], model.outputs["model"]
     evaluation = robustness_evaluation(**common, dataset=dataset, model=file).after(holds)
     on_gpu_pool(opens_store(evaluation, pool), pool, fixed)
-    return Evaluated(
-        dataset=dataset,
-        data_report=opened.outputs["report"],
-        model=file,
-        history=model.outputs["history"],
-        evaluation_evidence=evaluation.outputs["evidence"],
-        adversarials=evaluation.outputs["adversarials"],
-        validity=evaluation.outputs["validity"],
-        data_record=opened.outputs["record"],
-        training_record=model.outputs["record"],
-        evaluation_record=evaluation.outputs["record"],
-    )
+    return evaluated_by(opened, model, evaluation)
 
 
 def _issue(signing: Signing, opened: PipelineTask) -> Issue:

@@ -30,7 +30,7 @@ def each_in_workers(function: Callable[[Item], Result], items: Sequence[Item], *
     """
     context = get_context("spawn")
     watched, held = context.Pipe(duplex=False)
-    executor = ProcessPoolExecutor(min(workers, len(items)), context, initializer=_end_with, initargs=(watched,))
+    executor = ProcessPoolExecutor(min(workers, len(items)), context, initializer=end_with, initargs=(watched,))
     try:
         for future in as_completed([executor.submit(function, item) for item in items]):
             yield future.result()
@@ -44,7 +44,7 @@ def each_in_workers(function: Callable[[Item], Result], items: Sequence[Item], *
         watched.close()
 
 
-def _end_with(parent: Connection) -> None:
+def end_with(parent: Connection) -> None:
     """Leaves interrupts to the parent, and this process at once when the parent's end of the pipe is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_exit_at_end_of, args=(parent,), daemon=True).start()

@@ -8,9 +8,7 @@ loopback, whatever the variables of the machine say. A process that dies ends th
 from __future__ import annotations
 
 import os
-import signal
 import socket
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -23,6 +21,7 @@ from torch.distributed import FileStore  # type: ignore[attr-defined]
 
 from robustcert.errors import RobustcertError, StepError, expected
 from robustcert.models.execution_device import Device, execution_device
+from robustcert.smoothing.workers import end_with
 from robustcert.training.world import World, joined
 from robustcert.work_folder import work_folder
 
@@ -104,8 +103,7 @@ def _end(ranks: Mapping[Connection, BaseProcess]) -> None:
 
 def _rank(order: _Order[Item], parent: Connection) -> None:
     """What each process does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_exit_at_end_of, args=(parent,), daemon=True).start()
+    end_with(parent)
     os.environ["GLOO_SOCKET_IFNAME"] = _loopback()
     store = FileStore(str(order.meeting), order.size)
     device = execution_device(order.device, index=order.rank)
@@ -123,13 +121,6 @@ def _reporter(parent: Connection, *, rank: int) -> Progress:
             parent.send((done, total, text))
 
     return report
-
-
-def _exit_at_end_of(parent: Connection) -> None:
-    try:
-        parent.recv_bytes()
-    except (EOFError, OSError):
-        os._exit(1)
 
 
 def _loopback() -> str:
