@@ -22,7 +22,7 @@ def plan_certification(
         made = _plan(inputs, certification_work(inputs, dataset=dataset, model=model), shards=shards)
         write_whole(plan, made.model_dump_json(by_alias=True).encode() + b"\n")
         finished = sum(block.cost == 0 for block in made.blocks)
-        text = f"{len(made.blocks)} blocks, {finished} already done, in {len(made.shards)} shards"
+        text = f"blocks: {len(made.blocks)}, already done: {finished}, shards: {len(made.shards)}"
         progress(STEP)(1, 1, text)
         return made.shard_names
 

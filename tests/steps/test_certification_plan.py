@@ -76,7 +76,7 @@ def test_blocks_that_the_store_holds_cost_nothing_but_under_another_token(chain:
 
 def test_progress_says_what_was_planned(chain: Chain, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plan(chain, tmp_path, shards=1)
-    assert "::progress certification_plan 1/1 1 blocks, 0 already done, in 1 shards\n" in capsys.readouterr().out
+    assert "::progress certification_plan 1/1 blocks: 1, already done: 0, shards: 1\n" in capsys.readouterr().out
 
 
 def test_too_few_shards_are_refused_in_one_line(
