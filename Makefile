@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint format format-check typecheck generate generate-check lint-pipelines lock clean image test-containers test-cluster test-s3 soak
+.PHONY: help run test check lint format format-check typecheck generate generate-check lint-pipelines lock clean image test-containers test-cluster test-s3 test-monitoring soak
 
 FITS = import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check -qq
-SOURCES = robustcert components pipelines tools benchmarks tests
+SOURCES = robustcert components pipelines monitoring tools benchmarks tests
 RUN_EXTRAS = torch kfp
 ALL_EXTRAS = torch kfp drift monitoring s3 onnx cluster dev
 # Small arrays on two cores: more threads per process cost time instead of saving it.
@@ -97,6 +97,21 @@ test-s3: $(VENV)/all.stamp ## Test the store on a real S3 server, Ceph's RADOS g
 		DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -qq install --no-install-recommends $(CEPH) >/dev/null; } || \
 		{ echo "expected Ceph's programs; install $(CEPH), or run as root on Debian" >&2; exit 2; }
 	$(TEST_ENVIRONMENT) $(BIN)/python -m pytest -m real_s3 --durations=15
+
+# Real Prometheus and Alertmanager.
+
+PROMETHEUS = prometheus prometheus-alertmanager
+PROMETHEUS_PROGRAMS = prometheus promtool prometheus-alertmanager amtool
+PROMETHEUS_IS_THERE = for program in $(PROMETHEUS_PROGRAMS); do command -v $$program >/dev/null || exit 1; done
+
+.PHONY: prometheus
+prometheus:
+	@($(PROMETHEUS_IS_THERE)) || { test "$$(id -u)" = 0 && apt-get -o DPkg::Lock::Timeout=300 -qq update && \
+		DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -qq install --no-install-recommends $(PROMETHEUS) >/dev/null; } || \
+		{ echo "expected $(PROMETHEUS_PROGRAMS); install $(PROMETHEUS), or run as root on Debian" >&2; exit 2; }
+
+test-monitoring: $(VENV)/all.stamp prometheus ## Test rules, dashboards and the whole loop with real Prometheus and Alertmanager; installed as root on Debian where missing
+	$(TEST_ENVIRONMENT) $(BIN)/python -m pytest -m prometheus --durations=15
 
 KILLS ?= 50
 
