@@ -166,13 +166,6 @@ def sentences(case: Case) -> Finding:
     return established("claims in words", "generated from the results")
 
 
-def beyond(case: Case) -> Finding:
-    """What no offline check can tell."""
-    return not_established(
-        "revocation", "no status list was given; ask the issuer whether this certificate is suspended or revoked"
-    )
-
-
 def _require_samples(case: Case, registered: int | None, found: int) -> None:
     """Where no number is registered, it is that of the test split."""
     test = case.predicate.data.splits.get("test")

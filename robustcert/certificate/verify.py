@@ -22,6 +22,7 @@ from robustcert.certificate import (
     file_checks,
     registration_checks,
     statement_checks,
+    status_checks,
 )
 from robustcert.certificate.bundle import BundleFiles
 from robustcert.certificate.case import Case, Finding
@@ -63,7 +64,6 @@ CHECKS: tuple[Callable[[Case], Finding], ...] = (
     file_checks.evidence_about_data,
     file_checks.recomputed_results,
     adversarial_checks.adversarials_file,
-    statement_checks.beyond,
 )
 
 
@@ -85,16 +85,20 @@ def verify(
     *,
     key: PublicKey,
     now: datetime,
+    revocation: Callable[[Case], Finding] = status_checks.not_asked,
     more: tuple[Callable[[Case], Finding], ...] = (),
 ) -> Verification:
-    """Runs every check until one refuses; InputError only where the certificate file itself can't be read."""
+    """Runs every check until one refuses; InputError only where the certificate file itself can't be read.
+
+    `revocation` says whether the certificate is suspended or revoked (`status_checks.asked` of a store).
+    """
     try:
         statement = read_statement(_read(files.certificate), key=key)
     except VerificationError as error:
         return Verification(findings=(_refusal("signature", error),), statement=None)
     signed = Finding(check="signature", status="established", message=f"by the key {key_id(key)}")
     case, findings = Case(statement=statement, files=files, now=now), [signed]
-    for check in (*CHECKS, *more):
+    for check in (*CHECKS, revocation, *more):
         findings.append(_outcome(check, case))
         if findings[-1].status == "refused":
             break

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from robustcert.certificate.bundle import BundleFiles
     from robustcert.certificate.case import Case, Finding
+    from robustcert.certificate.keys import VerificationKey
     from robustcert.certificate.verify import Verification
 
 MARKS = {"established": "ok      ", "refused": "REFUSED ", "not established": "unknown "}
@@ -34,6 +35,12 @@ def verify(
     evidence: Annotated[list[Path] | None, typer.Option(help="Evidence table; give it once for each.")] = None,
     adversarials: Annotated[Path | None, typer.Option(help="Perturbed inputs to re-measure.")] = None,
     data_report: Annotated[Path | None, typer.Option(help="Report of data validation to compare.")] = None,
+    statuses: Annotated[
+        str, typer.Option(help="Store (folder or s3://) to ask whether it is suspended or revoked; unasked if absent.")
+    ] = "",
+    status_key: Annotated[
+        Path | None, typer.Option(help="Public key, or folder of them, of who may suspend; the issuer's if absent.")
+    ] = None,
     at: Annotated[str | None, typer.Option(help="Verify as of this UTC time, such as 2027-01-31T00:00:00Z.")] = None,
     replay: Annotated[int, typer.Option(min=0, help="Repeat this many samples and compare votes (needs torch).")] = 0,
     factory: Annotated[
@@ -58,7 +65,9 @@ def verify(
         data_report=data_report,
     )
     more = _replay_check(replay, factory) if replay else ()
-    found = verify_files(files, key=load_verification_key(key), now=_now(at), more=more)
+    issuer = load_verification_key(key)
+    revocation = _revocation(statuses, status_key, issuer)
+    found = verify_files(files, key=issuer, now=_now(at), revocation=revocation, more=more)
     for finding in found.findings:
         typer.echo(f"{MARKS[finding.status]}{finding.check}: {finding.message}")
     _conclude(found)
@@ -107,6 +116,15 @@ def _table(evidence: list[Path], *, column: str) -> Path | None:
     from robustcert.certificate.evidence import column_names
 
     return next((path for path in evidence if column in column_names(path)), None)
+
+
+def _revocation(statuses: str, status_key: Path | None, issuer: VerificationKey) -> Callable[[Case], Finding]:
+    from robustcert.certificate import status_checks
+    from robustcert.certificate.trust import load_trusted_keys
+    from robustcert.storage.store import open_store
+
+    keys = (issuer,) if status_key is None else load_trusted_keys(status_key)
+    return status_checks.asked(open_store(statuses), keys) if statuses else status_checks.not_asked
 
 
 def _replay_check(samples: int, factory: str | None) -> tuple[Callable[[Case], Finding], ...]:

@@ -178,10 +178,6 @@ def test_the_sentences_of_another_version_are_not_judged(chain: Chain) -> None:
     )
 
 
-def test_revocation_is_never_said_to_be_established(chain: Chain) -> None:
-    assert checks.beyond(case_of(chain)).status == "not established"
-
-
 def places(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
     """Every place of a JSON document below its root, with what stands there."""
     if place:
