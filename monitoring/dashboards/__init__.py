@@ -1,0 +1,1 @@
+"""Grafana dashboards as code; the generated JSON is committed beside it."""

@@ -1,0 +1,1 @@
+"""Objects for clusters that run the Prometheus operator."""
