@@ -11,6 +11,7 @@ from typing import Any, List, get_args  # noqa: UP035  kfp reads this name, not 
 
 from kfp import dsl
 
+from pipelines.drift_monitoring import Records, RecordSecret, signs_records
 from pipelines.input_group import NAMED, pipeline
 from pipelines.inputs import Issue
 from pipelines.node_pool import (
@@ -24,7 +25,8 @@ from pipelines.node_pool import (
     signs,
 )
 
-DEFAULTS = {"signing_key": Issue.signing_key}
+DEFAULTS = {"signing_key": Issue.signing_key, "record_key": Records.record_key}
+SIGNS_RECORDS = "drift_monitoring"
 FILLED_IN = {"job_id": dsl.PIPELINE_JOB_ID_PLACEHOLDER}
 
 
@@ -34,15 +36,20 @@ def by_uri(component: Any, fixed: CompileTime) -> Any:
     def run(pool: NodePool, **given: Any) -> None:
         pool = fixed.on(pool)
         arguments = {name: _argument(component, name, given) for name in component.component_spec.inputs}
-        _placed(component(**arguments), component.python_func.__name__, pool=pool, fixed=fixed)
+        task = component(**arguments)
+        _placed(task, component.python_func.__name__, pool=pool, fixed=fixed)
+        if "secret" in given:
+            signs_records(task, given["secret"])
 
     run.__name__ = f"{component.python_func.__name__}_by_uri"
     run.__doc__ = _docstring(component)
-    run.__signature__ = inspect.Signature([*_parameters(component), _POOL])  # type: ignore[attr-defined]
+    groups = [_SECRET, _POOL] if component.python_func.__name__ == SIGNS_RECORDS else [_POOL]
+    run.__signature__ = inspect.Signature([*_parameters(component), *groups])  # type: ignore[attr-defined]
     return pipeline(name=run.__name__.replace("_", "-"))(run)
 
 
 _POOL = inspect.Parameter("pool", NAMED, annotation=NodePool)
+_SECRET = inspect.Parameter("secret", NAMED, annotation=RecordSecret)
 
 
 def _parameters(component: Any) -> Iterator[inspect.Parameter]:

@@ -15,6 +15,11 @@ EXTRA_OF = {
     "minio": "s3",
     "onnx": "onnx",
     "httpx": "cluster",
+    "evidently": "drift",
+    "pandas": "drift",
+    "prometheus_client": "monitoring",
+    "fastapi": "monitoring",
+    "uvicorn": "monitoring",
 }
 
 

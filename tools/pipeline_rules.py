@@ -17,7 +17,11 @@ Wrong = Iterator[tuple[str, str]]
 Rule = Callable[[CompiledFile], Wrong]
 
 # Which step alone has a secret, by the input that names it, and what hands it over.
-OWN_SECRETS = {"signing_secret": ("certificate_issue", "signs"), "registry_secret": ("publish", "asks_registry")}
+OWN_SECRETS = {
+    "signing_secret": ("certificate_issue", "signs"),
+    "registry_secret": ("publish", "asks_registry"),
+    "drift_secret": ("drift_monitoring", "signs_records"),
+}
 
 MOST_BYTES = 1 << 20  # Kubernetes refuses a workflow of 1.5 MiB, and the server adds to what it is given
 MOST_ARGUMENT_BYTES = 128 << 10  # Linux: one argument of a program; Argo hands a driver each part as one

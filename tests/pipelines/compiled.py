@@ -9,7 +9,8 @@ import yaml
 
 Parts = dict[str, Any]
 
-PIPELINES = ("certified_training", "certify_model", "recertification")
+CERTIFYING = ("certified_training", "certify_model", "recertification")
+PIPELINES = (*CERTIFYING, "drift_monitoring")
 
 
 def documents(root: Path, name: str) -> list[Parts]:
