@@ -1,0 +1,1 @@
+"""The exporter: what the store holds, as Prometheus metrics; docs/exporter.md."""
