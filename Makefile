@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint format format-check typecheck generate generate-check lint-pipelines lock clean image test-containers test-cluster test-s3 test-monitoring soak
+.PHONY: help run test check lint format format-check typecheck generate generate-check lint-pipelines lock clean image test-containers test-cluster test-s3 test-monitoring prometheus demo soak
 
 FITS = import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check -qq
-SOURCES = robustcert components pipelines monitoring tools benchmarks tests
+SOURCES = robustcert components pipelines monitoring examples tools benchmarks tests
 RUN_EXTRAS = torch kfp
 ALL_EXTRAS = torch kfp drift monitoring s3 onnx cluster dev
 # Small arrays on two cores: more threads per process cost time instead of saving it.
@@ -104,14 +104,18 @@ PROMETHEUS = prometheus prometheus-alertmanager
 PROMETHEUS_PROGRAMS = prometheus promtool prometheus-alertmanager amtool
 PROMETHEUS_IS_THERE = for program in $(PROMETHEUS_PROGRAMS); do command -v $$program >/dev/null || exit 1; done
 
-.PHONY: prometheus
-prometheus:
+prometheus: ## Install Prometheus and Alertmanager where they are missing; as root on Debian
 	@($(PROMETHEUS_IS_THERE)) || { test "$$(id -u)" = 0 && apt-get -o DPkg::Lock::Timeout=300 -qq update && \
 		DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -qq install --no-install-recommends $(PROMETHEUS) >/dev/null; } || \
 		{ echo "expected $(PROMETHEUS_PROGRAMS); install $(PROMETHEUS), or run as root on Debian" >&2; exit 2; }
 
 test-monitoring: $(VENV)/all.stamp prometheus ## Test rules, dashboards and the whole loop with real Prometheus and Alertmanager; installed as root on Debian where missing
 	$(TEST_ENVIRONMENT) $(BIN)/python -m pytest -m prometheus --durations=15
+
+FAULT ?= dimmed
+
+demo: $(VENV)/all.stamp prometheus ## Show the whole loop on this machine: traffic, drift, alert, one recertification; FAULT=dimmed|inverted
+	$(BIN)/python -m monitoring.demo --fault $(FAULT)
 
 KILLS ?= 50
 

@@ -2,7 +2,8 @@
 
     python -m tools.generate [--check]
 
-JSON Schemas, example specifications and docs/components.md here; components and pipelines by `pipelines.compile`.
+JSON Schemas, example specifications, dashboards, the controller's OpenAPI and docs/components.md here; components and
+pipelines by `pipelines.compile`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from monitoring.dashboards import generate as dashboards
+from monitoring.recertification_webhook import openapi
 from pipelines import compile as pipelines
 from robustcert import specification
 from robustcert.certificate import schema as certificate
@@ -29,6 +32,8 @@ def generated() -> dict[Path, str]:
         ROOT / "examples/digits.yaml": template("digits"),
         ROOT / "examples/breast-cancer.yaml": template("breast-cancer"),
         ROOT / "docs/components.md": components_page(),
+        **dashboards.generated(),
+        openapi.PATH: openapi.openapi_json(),
     }
 
 

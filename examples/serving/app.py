@@ -23,7 +23,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, cast, get_args
 
 import typer
 import uvicorn
@@ -37,11 +37,11 @@ from examples.serving.service import Caller, Reply, Service
 from examples.serving.standing import CertificateWatch, open_trusted
 from robustcert.certificate.trust import load_trusted_keys
 from robustcert.drift.reference import build_reference, read_reference
-from robustcert.drift.stream.counters import PredictionCounters
+from robustcert.drift.stream.counters import Margin, PredictionCounters
 from robustcert.drift.stream.exposition import expose
 from robustcert.drift.stream.observe import Observer
 from robustcert.drift.stream.payload_log import PayloadLog, PayloadLogSettings
-from robustcert.errors import DataError, RobustcertError, expected
+from robustcert.errors import DataError, InputError, RobustcertError, expected
 from robustcert.storage.store import open_store
 
 MOST_BYTES = 1 << 20
@@ -58,7 +58,7 @@ class Settings:
     payload_log: Path | None = None
     log: PayloadLogSettings = field(default_factory=PayloadLogSettings)
     draws: Draws = field(default_factory=Draws)
-    margin: Literal["logits", "votes"] = "logits"
+    margin: Margin = "logits"
     require_certificate: bool = False
     check_seconds: float = 60.0
     factory: str | None = None
@@ -193,18 +193,27 @@ def serve(
     factory: Annotated[str | None, typer.Option(help="package.module:function of a model that has one.")] = None,
 ) -> None:
     """Serve the model of a certificate until interrupted."""
-    settings = Settings(
-        store=store, certificate=certificate, trusted_keys=trusted_key, reference=reference, payload_log=payload_log,
-        log=PayloadLogSettings(sample_ratio=sample_ratio, seconds_per_file=seconds_per_file),
-        draws=Draws(n=draws, radius_n=draws), margin="votes" if margin == "votes" else "logits",
-        require_certificate=require_certificate, check_seconds=check_seconds, factory=factory,
-    )  # fmt: skip
     try:
+        settings = Settings(
+            store=store, certificate=certificate, trusted_keys=trusted_key, reference=reference,
+            payload_log=payload_log,
+            log=PayloadLogSettings(sample_ratio=sample_ratio, seconds_per_file=seconds_per_file),
+            draws=Draws(n=draws, radius_n=draws), margin=margin_of(margin),
+            require_certificate=require_certificate, check_seconds=check_seconds, factory=factory,
+        )  # fmt: skip
         serving = open_serving(settings)
     except RobustcertError as error:  # one line, as the command line of robustcert prints it
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
     _listen(serving, host=host, port=port, metrics_port=metrics_port)
+
+
+def margin_of(text: str) -> Margin:
+    """The kind of margin of that name; InputError for another."""
+    found = next((kind for kind in get_args(Margin) if kind == text), None)
+    if found is None:
+        raise InputError(expected("logits or votes as --margin", got=repr(text), remedy="choose one"))
+    return cast("Margin", found)
 
 
 def _listen(serving: Serving, *, host: str, port: int, metrics_port: int) -> None:

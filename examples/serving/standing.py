@@ -8,6 +8,7 @@ what was known last holds; that a certificate expires needs no store.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,15 +18,16 @@ from typing import Literal
 from robustcert.certificate.bundle import certificate_name
 from robustcert.certificate.certified import Certified, find_certificate, open_certified
 from robustcert.certificate.keys import VerificationKey
-from robustcert.certificate.published import published, unverified_statement
+from robustcert.certificate.published import MOST_SKEW, PUBLISHED, unverified_statement
 from robustcert.certificate.schema import Predicate
 from robustcert.certificate.status import Status, read_statuses, status_in_force
 from robustcert.certificate.trust import open_by_any
-from robustcert.errors import RobustcertError, VerificationError, WorldError, expected
+from robustcert.errors import ClaimError, VerificationError, WorldError, expected
 from robustcert.provenance.digests import sha256_bytes
 from robustcert.storage.store import Store
 
 _LOG = logging.getLogger(__name__)
+_POINTER = re.compile(r".*/([0-9a-f]{64})\.json")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +59,7 @@ class CertificateWatch:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store, self._keys, self._clock = store, tuple(keys), clock
-        self._first = certified
+        self._first, self._trusted = certified, {certified.sha256: certified.predicate}
         self._known = self._read()
         self._stopped = Event()
 
@@ -102,21 +104,35 @@ class CertificateWatch:
     def _in_force(self) -> tuple[str, Predicate]:
         """The newest certificate of the same model that a trusted key signed: the first one, or one published since.
 
-        What can't be read or is not signed by a trusted key is passed over: nobody hides a suspension by planting it.
+        Of the store's pointers only the names are used, and what was once verified stays known: so nobody hides a
+        suspension by writing something else there.
         """
+        for sha256 in self._published():
+            if sha256 not in self._trusted:
+                self._trust(sha256)
+        superseded = {digest for predicate in self._trusted.values() for digest in predicate.supersedes}
+        return max(self._trusted.items(), key=lambda item: (item[1].certified_at, item[0] not in superseded, item[0]))
+
+    def _published(self) -> list[str]:
+        model = f"{PUBLISHED}{self._first.predicate.name}/{self._first.predicate.model.sha256}/"
         try:
-            found = published(self._store, name=self._first.predicate.name)
+            names = self._store.list_documents(model)
         except WorldError as error:
             _LOG.warning("the published certificates can't be read: %s", error)
-            found = []
-        model, since = self._first.predicate.model.sha256, self._first.predicate.certified_at
-        for item in found:
-            if item.model_sha256 == model and item.certified_at >= since:
-                try:
-                    return item.certificate_sha256, _signed(self._store, item.certificate_sha256, keys=self._keys)
-                except RobustcertError as error:
-                    _LOG.warning("published certificate %s is not used: %s", item.certificate_sha256[:12], error)
-        return self._first.sha256, self._first.predicate
+            return []
+        return [match[1] for name in names if (match := _POINTER.fullmatch(name))]
+
+    def _trust(self, sha256: str) -> None:
+        """Adds a published certificate to those known, where a trusted key signed it for this model and by now."""
+        first = self._first.predicate
+        try:
+            found = _signed(self._store, sha256, keys=self._keys)
+        except (ClaimError, WorldError) as error:
+            _LOG.warning("published certificate %s is not used: %s", sha256[:12], error)
+            return
+        early = datetime.fromisoformat(found.certified_at) > self._clock() + MOST_SKEW
+        if (found.name, found.model.sha256) == (first.name, first.model.sha256) and not early:
+            self._trusted[sha256] = found
 
 
 def _signed(store: Store, sha256: str, *, keys: Sequence[VerificationKey]) -> Predicate:

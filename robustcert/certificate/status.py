@@ -146,6 +146,15 @@ def status_in_force(chain: Sequence[StatusPredicate]) -> Status:
     return chain[-1].status if chain else "active"
 
 
+def printable(text: str) -> str:
+    """What a statement says as one line for a terminal: no line of its own, no control character.
+
+    >>> printable("repaired\\n2026: active")
+    'repaired 2026: active'
+    """
+    return " ".join("".join(mark if mark.isprintable() else " " for mark in text).split())
+
+
 def statuses_prefix(certificate_sha256: str) -> str:
     """What the names of a certificate's status documents start with."""
     return f"{STATUSES}{certificate_sha256}/"

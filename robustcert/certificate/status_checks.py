@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from robustcert.certificate.bundle import certificate_name
 from robustcert.certificate.case import Case, Finding, established, not_established, require
 from robustcert.certificate.keys import VerificationKey
-from robustcert.certificate.status import StatusPredicate, read_statuses
+from robustcert.certificate.status import StatusPredicate, printable, read_statuses
 from robustcert.errors import InputError, expected
 from robustcert.provenance.digests import sha256_bytes
 from robustcert.storage.store import Store
@@ -42,6 +42,6 @@ def _finding(chain: Sequence[StatusPredicate]) -> Finding:
     if not chain:
         return established(CHECK, "active: the store that was asked holds no statement against it")
     last = chain[-1]
-    said = f"{last.status} since {last.decided_at} ({last.reason}): {last.cause}"
+    said = f"{last.status} since {last.decided_at} ({last.reason}): {printable(last.cause)}"
     require(last.status == "active", said)
     return established(CHECK, said)

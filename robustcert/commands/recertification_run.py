@@ -27,7 +27,7 @@ OWN_STEPS = ("recertification_inputs", "window_evaluation", "recertification_mod
 class RecertificationOrder:
     """Which certificate to replace and why, with which key, and where everything goes; empty texts for none.
 
-    `trusted_key` is a path, `window` a path or an s3:// URI.
+    `trusted_key` is a path, `window` a path or an s3:// URI. `run_id` names the run; one is made where it is empty.
     """
 
     certificate_sha256: str
@@ -41,13 +41,14 @@ class RecertificationOrder:
     trusted_key: str
     window: str
     window_sha256: str
+    run_id: str = ""
 
 
 def run_recertification(order: RecertificationOrder, *, console: Console) -> tuple[str, ClaimError | None]:
     """The run's id, and the ClaimError of a claim that no longer holds; DataError for a window off its contract."""
     refuse_foreign(order.target)
     order.store.sweep(now=datetime.now(UTC))
-    run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+    run_id = order.run_id or f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
     console.print(f"recertification of {order.certificate_sha256[:12]}, run {run_id}", highlight=False)
     try:
         order.target.mkdir(parents=True, exist_ok=True)

@@ -41,19 +41,25 @@ def status(
     trusted_keys: Annotated[Path, typer.Option(help="Public key of who may speak about it, or a folder of them.")],
     store: StoreOption = "store",
 ) -> None:
-    """Print every change of a certificate's status; exit status 1 where it is suspended or revoked."""
+    """Print every change of a certificate's status; exit status 1 where it is suspended, revoked or expired."""
+    from datetime import UTC, datetime
+
     from robustcert.certificate.certified import find_certificate
     from robustcert.certificate.status import read_statuses, status_in_force
     from robustcert.certificate.trust import load_trusted_keys
     from robustcert.storage.store import open_store
 
     keys, opened = load_trusted_keys(trusted_keys), open_store(store)
-    sha256 = find_certificate(opened, certificate).certificate_sha256
+    record = find_certificate(opened, certificate)
+    sha256 = record.certificate_sha256
     chain = read_statuses(opened, sha256, keys=keys)
     for change in chain:
         typer.echo(_line(change))
-    typer.echo(f"{sha256}: {status_in_force(chain)}")
-    if status_in_force(chain) != "active":
+    found: str = status_in_force(chain)
+    if found != "revoked" and datetime.fromisoformat(record.not_after) <= datetime.now(UTC):
+        found = "expired"
+    typer.echo(f"{sha256}: {found}")
+    if found != "active":
         raise typer.Exit(1)
 
 
@@ -128,7 +134,10 @@ def _change(
     )
     keys = (signing_key.public_key(), *_trusted(trusted_keys))
     found = opened.read_document(certificate_name(sha256)) or b""
-    typer.echo(_line(write_status(opened, found, change, key=signing_key, keys=keys, now=datetime.now(UTC))))
+    written = write_status(opened, found, change, key=signing_key, keys=keys, now=datetime.now(UTC))
+    typer.echo(_line(written))
+    if (written.reason, written.cause, written.evidence) != (reason, cause.strip(), change.evidence):
+        typer.echo(f"it was {status} already: nothing was written", err=True)
 
 
 def _trusted(path: Path | None) -> tuple[VerificationKey, ...]:
@@ -138,5 +147,8 @@ def _trusted(path: Path | None) -> tuple[VerificationKey, ...]:
 
 
 def _line(change: StatusPredicate) -> str:
+    from robustcert.certificate.status import printable
+
     where = f"certificate {change.certificate_sha256[:12]} of {change.name}"
-    return f"{change.decided_at}  {change.status:<9}  {where}  {change.reason}: {change.cause}  ({change.decided_by})"
+    said = f"{printable(change.cause)}  ({printable(change.decided_by)})"
+    return f"{change.decided_at}  {change.status:<9}  {where}  {change.reason}: {said}"

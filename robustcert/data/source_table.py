@@ -45,7 +45,7 @@ def read_csv(path: Path, *, contract: Contract, split_column: str | None) -> Sam
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    texts = dict.fromkeys(_header(path), pa.string())
+    texts = dict.fromkeys(csv_header(path), pa.string())
     try:
         table = arrow_csv.read_csv(
             path,
@@ -82,7 +82,8 @@ def read_parquet(path: Path, *, contract: Contract, split_column: str | None, mo
     return _samples(table, contract=contract, split_column=split_column)
 
 
-def _header(path: Path) -> list[str]:
+def csv_header(path: Path) -> list[str]:
+    """The names in the first line of a CSV file; DataError where it can't be read as one."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         try:
             return next(csv.reader(file), [])
@@ -101,7 +102,7 @@ def _samples(table: Table, *, contract: Contract, split_column: str | None) -> S
     label = contract.label or "label"
     labels, label_names = class_indices(_texts(table, label), contract.classes)
     splits = None if split_column is None else split_codes(_texts(table, split_column))
-    columns = [_column(table, feature) for feature in contract.features]
+    columns = [column_of_values(table, feature) for feature in contract.features]
     return Samples(
         values=np.column_stack([column.values for column in columns]),
         cells=np.column_stack([column.cells for column in columns]),
@@ -126,25 +127,26 @@ def _texts(table: Table, name: str) -> list[str | None]:
     if name not in table.column_names:
         got = ", ".join(table.column_names[:20])
         raise DataError(expected(f"a column {name!r}", got=got, remedy="add it, or name the right one in the contract"))
-    texts: list[str | None] = _plain(table[name], name).cast(pa.string(), safe=False).to_pylist()
+    texts: list[str | None] = plain_arrow(table[name], name).cast(pa.string(), safe=False).to_pylist()
     return texts
 
 
-def _column(table: Table, feature: Feature) -> ReadColumn:
+def column_of_values(table: Table, feature: Feature) -> ReadColumn:
+    """The column of a feature, each cell absent where the table has none; DataError for a type that is no value."""
     import pyarrow as pa
 
     if feature.name not in table.column_names:
         absent = np.full(table.num_rows, Cell.ABSENT, dtype=np.uint8)
         return ReadColumn(values=np.full(table.num_rows, np.nan), cells=absent)
-    column = _plain(table[feature.name], feature.name)
+    column = plain_arrow(table[feature.name], feature.name)
     if feature.kind == "categorical":
-        return _of_texts(column.cast(pa.string()).to_pylist(), feature)
+        return column_of_texts(column.cast(pa.string()).to_pylist(), feature)
     if pa.types.is_string(column.type):
         return _of_number_texts(column, feature)
     return _of_numbers(column.cast(pa.float64(), safe=False))
 
 
-def _plain(column: Column, name: str) -> Column:
+def plain_arrow(column: Column, name: str) -> Column:
     """Dictionary-coded and large texts as plain ones; DataError for a type that is neither number nor text."""
     import pyarrow as pa
 
@@ -176,10 +178,11 @@ def _of_number_texts(column: Column, feature: Feature) -> ReadColumn:
     try:
         return _of_numbers(compute.if_else(null, None, trimmed).cast(pa.float64()))
     except pa.ArrowInvalid:
-        return _of_texts(column.to_pylist(), feature)
+        return column_of_texts(column.to_pylist(), feature)
 
 
-def _of_texts(texts: Sequence[str | None], feature: Feature) -> ReadColumn:
+def column_of_texts(texts: Sequence[str | None], feature: Feature) -> ReadColumn:
+    """The column of a feature whose cells are texts, as in a CSV file."""
     values = np.full(len(texts), np.nan)
     cells = np.full(len(texts), Cell.READ, dtype=np.uint8)
     for row, text in enumerate((text or "").strip() for text in texts):

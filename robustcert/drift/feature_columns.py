@@ -90,10 +90,10 @@ class FeatureColumns:
         if self.contract.features[number].kind not in NUMBERS:
             return values_N
         unit = self.dataset.unit[next(self._places(number))]
-        return np.asarray(np.rint(values_N / unit) * unit)
+        return _rounded(values_N, unit)
 
     def _on_grid(self, x_NX: Float64) -> Float64:
-        return np.asarray(np.rint(x_NX / self.dataset.unit) * self.dataset.unit)
+        return _rounded(x_NX, self.dataset.unit)
 
 
 def empty_counts(cells: Mapping[str, Cells]) -> dict[str, ColumnCounts]:
@@ -105,6 +105,12 @@ def add_columns(counts: Mapping[str, ColumnCounts], columns: Mapping[str, Float6
     """Counts a batch."""
     for name, values in columns.items():
         counts[name].add(values)
+
+
+def _rounded(values: Float64, unit: Float64) -> Float64:
+    """Each value as the nearest multiple of its unit; one that is too large for that as infinity."""
+    with np.errstate(over="ignore"):
+        return np.asarray(np.rint(values / unit) * unit)
 
 
 def _values(x_NP: Float64, *, categorical: bool) -> Float64:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from robustcert.data.coordinates import image_shape
 from robustcert.data.raw import Cell, class_indices
-from robustcert.data.source_table import NULL_TEXTS, _column, _of_texts, _plain
+from robustcert.data.source_table import NULL_TEXTS, column_of_texts, column_of_values, plain_arrow
 from robustcert.drift.row_batch import Answers, ClassColumn, RowBatch, Texts
 from robustcert.errors import DataError, expected
 from robustcert.specification import Contract, Feature
@@ -100,7 +100,7 @@ def texts_of(column: Column, name: str) -> Texts:
     """A column as one array of texts, null where a row has none."""
     import pyarrow as pa
 
-    plain = _plain(column, name).cast(pa.string())
+    plain = plain_arrow(column, name).cast(pa.string())
     return plain.combine_chunks() if isinstance(plain, pa.ChunkedArray) else plain
 
 
@@ -117,7 +117,7 @@ def _texts(table: Table, name: str) -> Texts:
 
 
 def _number(table: Table, name: str) -> NDArray[np.float64]:
-    return _column(table, Feature(name=name, kind="continuous", minimum=0.0, maximum=1.0)).values
+    return column_of_values(table, Feature(name=name, kind="continuous", minimum=0.0, maximum=1.0)).values
 
 
 def _predictions(table: Table, contract: Contract, outcomes: Texts | None) -> ClassColumn:
@@ -168,10 +168,10 @@ def _features(table: Table, contract: Contract) -> tuple[NDArray[np.float64], ND
 def _feature(table: Table, feature: Feature) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
     """A feature's values and cells, (B,) each; a category's distinct texts are looked up once."""
     if feature.kind != "categorical" or feature.name not in table.column_names:
-        read = _column(table, feature)
+        read = column_of_values(table, feature)
         return read.values, read.cells
-    codes, texts = coded(_plain(table[feature.name], feature.name))
-    read = _of_texts(texts, feature)
+    codes, texts = coded(plain_arrow(table[feature.name], feature.name))
+    read = column_of_texts(texts, feature)
     values = np.append(read.values, np.nan)
     cells = np.append(read.cells, np.uint8(Cell.ABSENT))
     return values[codes], cells[codes]

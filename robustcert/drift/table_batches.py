@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from robustcert.data.source_table import _header
+from robustcert.data.source_table import csv_header
 from robustcert.drift.row_files import readable
 from robustcert.errors import DataError, expected
 
@@ -25,7 +25,7 @@ Table = Any  # pyarrow.Table; pyarrow ships no types
 def table_columns(path: Path, *, name: str) -> list[str]:
     """Names of the columns; DataError for a name that is there twice."""
     with _complete(name):
-        names = _header(path) if path.suffix.lower() == ".csv" else _parquet_columns(path)
+        names = csv_header(path) if path.suffix.lower() == ".csv" else _parquet_columns(path)
     repeated = [column for column in names if names.count(column) > 1]
     if repeated:
         got = f"{repeated[0]!r} twice in {name!r}"
@@ -87,7 +87,7 @@ def _csv_batches(path: Path, columns: Sequence[str], rows: int) -> Iterator[Tabl
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    texts = dict.fromkeys(_header(path), pa.string())
+    texts = dict.fromkeys(csv_header(path), pa.string())
     reader = arrow_csv.open_csv(
         path,
         read_options=arrow_csv.ReadOptions(use_threads=False, block_size=CSV_BLOCK_BYTES),

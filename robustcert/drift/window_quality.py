@@ -42,12 +42,15 @@ def window_quality(
 
 
 def repeated_answers(batch: RowBatch, sample: Sample) -> Repeated | None:
-    """How many of the logged answers the certified model gives again; None where none is logged."""
+    """How many of the logged answers the certified model gives again; None where none is logged.
+
+    What is no class of the contract is an answer too, and never the certified model's.
+    """
     logged = batch.answers.predictions
     if logged is None:
         return None
     same = logged.known & (logged.index == sample.outputs.predictions)
-    return Repeated(same=int(same.sum()), of=int(logged.known.sum()))
+    return Repeated(same=int(same.sum()), of=int((logged.known | logged.foreign).sum()))
 
 
 def quality_limits(written: QualityPolicy, *, fewest_rows: int) -> QualityLimits:

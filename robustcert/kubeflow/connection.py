@@ -40,7 +40,7 @@ class Connection:
             place, *more = re.split("[?#]", self.host)
             got = repr(place[:200]) + (" and more" if more else "")  # which may be a secret
             raise InputError(expected("a URL as --host", got=got, remedy=remedy))
-        if self.token is not None and parts.scheme == "http" and not _stays_near(parts.hostname or ""):
+        if self.token is not None and parts.scheme == "http" and not stays_near(parts.hostname or ""):
             remedy = "use https://, or a port-forward and --host http://localhost:8888"
             raise InputError(expected("https:// to send a token", got=f"http://{parts.hostname}", remedy=remedy))
 
@@ -66,7 +66,7 @@ def _parts(host: str) -> SplitResult | None:
         return None
 
 
-def _stays_near(host: str) -> bool:
+def stays_near(host: str) -> bool:
     """Whether plain HTTP to `host` stays on this machine or inside the cluster."""
     if host == "localhost" or host.endswith((".svc", ".svc.cluster.local")):
         return True

@@ -1,4 +1,4 @@
-"""The benchmark of the controller over HTTP, small: one run for each episode and model version, also across restarts."""
+"""The benchmark of the controller over HTTP, small: one run for each episode and model version, across restarts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks import webhook
 
 
 def test_each_episode_leads_to_one_run_across_duplicates_and_restarts(tmp_path: Path) -> None:
-    found = webhook.measure(tmp_path, models=5, rounds=2)
+    found = webhook.measure(tmp_path, models=5, rounds=2, restarts=2)
     assert (found.deliveries, found.episodes) == (1000, 100)
     assert len(found.runs) == len(set(found.runs)) == found.expected_runs == 10
     assert found.requests_of_episode == {1: 100}

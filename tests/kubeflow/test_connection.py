@@ -63,7 +63,7 @@ def test_a_token_is_not_sent_in_the_open(host: str) -> None:
         "http://ml-pipeline.kubeflow.svc.cluster.local:8888",
     ],
 )
-def test_a_token_goes_by_tls_or_stays_near(host: str) -> None:
+def test_a_token_goes_by_tls_orstays_near(host: str) -> None:
     assert Connection(host=host, token=TOKEN).host == host
 
 

@@ -90,7 +90,19 @@ def category_index(column: ColumnPart, value: object) -> float:
     """A category given by name or by index, as its index; NaN where it is neither."""
     if isinstance(value, str):
         return float(column.categories.index(value)) if value in column.categories else np.nan
-    return float(value) if isinstance(value, int | float) else np.nan
+    return number(value)
+
+
+def number(value: object) -> float:
+    """A number of a request as float64; NaN where it is none, or too large for one.
+
+    >>> number(2), number("2"), number(10**400)
+    (2.0, nan, nan)
+    """
+    try:
+        return float(value) if isinstance(value, int | float) else np.nan
+    except OverflowError:
+        return np.nan
 
 
 def _numbers(values: Any) -> Float64:

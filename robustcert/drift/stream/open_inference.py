@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from robustcert.drift.stream.inputs import InputRows, category_index
+from robustcert.drift.stream.inputs import InputRows, category_index, number
 from robustcert.errors import DataError, expected
 
 NUMBERS = ("BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64")
@@ -135,10 +136,11 @@ def _values(tensor: Tensor) -> NDArray[Any]:
     except (TypeError, ValueError, OverflowError) as error:
         got = "lists of different lengths, or what is no number"
         raise DataError(expected(f"numbers as data of {tensor.name!r}", got=got, remedy="correct them")) from error
-    if len(flat) != math.prod(tensor.shape):
-        what = f"{math.prod(tensor.shape)} values in {tensor.name!r}, as its shape says"
-        raise DataError(expected(what, got=len(flat), remedy="correct shape or data"))
-    return flat.reshape(tensor.shape)
+    if len(flat) == math.prod(tensor.shape):
+        with suppress(ValueError, OverflowError):  # without a value, the other sides may be longer than NumPy's can be
+            return flat.reshape(tensor.shape)
+    what = f"as many values in {tensor.name!r} as its shape says"
+    raise DataError(expected(what, got=len(flat), remedy="correct shape or data"))
 
 
 def _column(values: NDArray[Any], name: str) -> list[Any]:
@@ -149,7 +151,7 @@ def _column(values: NDArray[Any], name: str) -> list[Any]:
 
 
 def _numbers(values: list[Any]) -> list[float]:
-    return [float(value) if isinstance(value, int | float) else math.nan for value in values]
+    return [number(value) for value in values]
 
 
 def _labels(tensor: Tensor, classes: tuple[str, ...]) -> NDArray[np.int64] | None:

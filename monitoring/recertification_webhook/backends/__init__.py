@@ -1,0 +1,1 @@
+"""Where recertification runs: Kubeflow Pipelines, or child processes of this machine."""
