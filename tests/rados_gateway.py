@@ -159,7 +159,8 @@ class RadosGateway:
             self._require_alive(osd, deadline)
 
     def _start_gateway(self, frontend: str, *, port: int, name: str) -> subprocess.Popen[bytes]:
-        process = self._start("radosgw", "--foreground", "--name", name, f"--rgw-frontends=beast {frontend} tcp_nodelay=1")
+        served = f"--rgw-frontends=beast {frontend} tcp_nodelay=1"  # as servers do; off by default in this release
+        process = self._start("radosgw", "--foreground", "--name", name, served)
         deadline = time.monotonic() + STARTS_WITHIN
         while not (answers_http(port) if "ssl_" not in frontend else listens(port)):
             self._require_alive(process, deadline)
