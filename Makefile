@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint format format-check typecheck generate generate-check lint-pipelines lock clean image test-containers test-cluster test-s3 test-monitoring prometheus demo soak
+.PHONY: help run test check lint format format-check typecheck generate generate-check lint-pipelines lock clean image test-containers test-cluster test-s3 test-monitoring prometheus demo soak soak-controller
 
 FITS = import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
@@ -121,6 +121,9 @@ KILLS ?= 50
 
 soak: $(VENV)/all.stamp ## Kill shards, S3 server and runner at KILLS random moments (50); each must end in the same certificate
 	$(TEST_ENVIRONMENT) $(BIN)/python -m tests.soak --kills $(KILLS)
+
+soak-controller: $(VENV)/all.stamp ## Kill the recertification controller at KILLS random moments; nothing may be lost or doubled
+	$(TEST_ENVIRONMENT) $(BIN)/python -m tests.controller_soak --kills $(KILLS)
 
 # A cluster.
 

@@ -188,6 +188,7 @@ class Soak:
             "database": str(self.folder / "disk" / "controller.sqlite"),
             "auditLog": str(self.folder / "disk" / "audit.jsonl"),
             "coolDown": "2s",
+            "drift": {"labelsWait": "2s"},
             "hysteresis": "0s",
             "ineffectiveAfter": "5s",
             "budgetPerDay": 10_000,

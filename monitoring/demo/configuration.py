@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,14 @@ from typing import Any
 import yaml
 
 from robustcert.certificate.keys import new_key, write_key_pair
+from robustcert.errors import InputError, expected
 
 INTERVAL = "1s"
 KEYS = ("issuer", "controller", "drift")  # who signs certificates, statuses, drift records
+LEFT_BEHIND = (
+    *("store", "programs", "runs", "payloads", "rules", "bundle", "audit.jsonl"),
+    *("controller.sqlite", "controller.sqlite-wal", "controller.sqlite-shm"),
+)
 SCALE = "1/60"  # an hour of the alert rules is a minute here
 
 
@@ -21,6 +27,11 @@ class Places:
     """Where everything lies. Public keys are copied to `trusted`, the one folder that readers are given."""
 
     folder: Path
+
+    @property
+    def certified(self) -> Path:
+        """The store as certification left it; each demo works on a copy."""
+        return self.folder / "certified"
 
     @property
     def store(self) -> Path:
@@ -42,7 +53,18 @@ class Places:
         return self.folder / "keys" / name
 
     def prepare(self) -> None:
-        """Makes keys and token where they are missing."""
+        """Makes keys and token where they are missing, and removes what an earlier demo left, but for its certificate.
+
+        InputError where the folder holds other things than a demo's.
+        """
+        if self.folder.is_dir() and any(self.folder.iterdir()) and not self.key(KEYS[-1]).exists():
+            what, got = "an empty folder or that of an earlier demo", f"'{self.folder}' with other files"
+            raise InputError(expected(what, got=got, remedy="name another --out"))
+        for name in LEFT_BEHIND:
+            path = self.folder / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            path.unlink(missing_ok=True)
         for folder in (self.trusted, self.folder / "keys"):
             folder.mkdir(parents=True, exist_ok=True)
         for name in KEYS:

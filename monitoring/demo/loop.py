@@ -39,8 +39,8 @@ class Figures:
 def show(order: Order, timeline: Timeline) -> Figures:
     """Runs the whole loop; StepError where it does not go as it should. Everything is stopped at the end."""
     order.places.prepare()
-    shutil.rmtree(order.places.folder / "programs", ignore_errors=True)  # Prometheus' series of an earlier demo
     _certify(order, timeline)
+    shutil.copytree(order.places.certified, order.places.store)
     with open_stage(order, timeline) as stage:
         _clean(stage)
         figures = _act(stage)
@@ -86,13 +86,12 @@ def _act(stage: Stage) -> Figures:
 
 
 def _certify(order: Order, timeline: Timeline) -> None:
-    """Certifies the model unless the store has its certificate."""
-    store = open_store(str(order.places.store))
-    if published(store):
-        timeline.say("certificate", "the store of an earlier demo is used again")
+    """Certifies the model unless an earlier demo did."""
+    if published(open_store(str(order.places.certified))):
+        timeline.say("certificate", "that of an earlier demo is used again")
         return
     timeline.say("certificate", f"certifying {order.specification.name}: the main job, half a minute or so")
-    arguments = ["run", str(order.specification), "--store", str(order.places.store)]
+    arguments = ["run", str(order.specification), "--store", str(order.places.certified)]
     key, out = str(order.places.key("issuer")), str(order.places.folder / "bundle")
     robustcert(order, [*arguments, "--key", key, "--out", out, "--workers", str(order.workers)], log="certify.log")
 

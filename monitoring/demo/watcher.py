@@ -126,5 +126,5 @@ def request_line(request: dict[str, Any]) -> str:
     'r1 running (input-drift)'
     """
     reasons = ", ".join(str(reason) for reason in request["reasons"])
-    error = f": {request['last_error']}" if request.get("lastError") else ""
+    error = f": {request['lastError']}" if request.get("lastError") else ""
     return f"{request['id']} {request['state']} ({reasons}){error}"

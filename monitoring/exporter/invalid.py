@@ -20,7 +20,7 @@ Reason = Literal[
     "mismatch",  # another document than its name says
     "missing",  # named by another document, and not there
     "rejected",  # records that a model did not meet its criteria
-    "early",  # certified in the future: some clock is wrong
+    "early",  # certified or evaluated in the future: some clock is wrong
     "chain",  # a status chain with a gap, or with a link to another document
     "unreadable",  # the store answered everything else, and not this
 ]

@@ -47,6 +47,10 @@ class Known(Generic[Fact]):
         """How many of these are still to be read."""
         return sum(names not in self._found for names in wanted)
 
+    def refused(self, names: Iterable[Names]) -> dict[Names, Fact | Invalid]:
+        """Those of these that were read and are not shown."""
+        return {each: found for each in names if isinstance(found := self._found.get(each), Invalid)}
+
     def forget_all_but(self, names: Iterable[Names]) -> None:
         """Forgets what is not in the store any more."""
         keep = set(names)

@@ -24,6 +24,7 @@ from monitoring.exporter.status_facts import ACTIVE, StatusFacts, read_status
 from robustcert.certificate.keys import VerificationKey
 from robustcert.certificate.published import MOST_SKEW
 from robustcert.certificate.status import Status
+from robustcert.errors import StorageError, expected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ class Scanner:
     """Looks at one store again and again. Not for several threads at a time."""
 
     def __init__(self, readers: Readers, *, keys: Sequence[VerificationKey]) -> None:
-        self._readers = readers
+        self._readers, self._held = readers, 0
         self._certificates = Known("certificate", partial(read_certificate, keys=keys), readers=readers)
         self._statuses = Known("status", partial(read_status, keys=keys), readers=readers)
         self._drift = NewestDrift(Known("drift", partial(read_drift, keys=keys), readers=readers))
@@ -61,11 +62,12 @@ class Scanner:
     def scan(self, *, now: datetime) -> Fleet:
         """What is in force now; StorageError where the store is down, and what was read until then is kept."""
         listing = list_names(self._readers)
+        self._refuse_emptied(sum(listing.objects.values()))
         invalid = Counter(listing.stray)
         histories = self._histories(listing, now=now, invalid=invalid)
         in_force = {model: history[0] for model, history in histories.items()}
         stated = self._stated(listing, [item.certificate_sha256 for item in in_force.values()], invalid=invalid)
-        drift = self._drift.find(listing, in_force)
+        drift = self._drift.find(listing, in_force, latest=(now + MOST_SKEW).timestamp())
         invalid.update(drift.invalid)
         models = tuple(
             InForce(
@@ -77,6 +79,13 @@ class Scanner:
             for model, item in in_force.items()
         )
         return Fleet(models=models, objects=listing.objects, invalid=invalid, unread=drift.unread)
+
+    def _refuse_emptied(self, held: int) -> None:
+        """StorageError where nothing is left of a store: its documents are never all removed, but volumes are."""
+        if self._held and not held:
+            got, remedy = "an empty one", "mount its volume; where it was emptied on purpose, start the exporter again"
+            raise StorageError(expected(f"a store that held {self._held} documents", got=got, remedy=remedy))
+        self._held = held
 
     def _histories(
         self, listing: Listing, *, now: datetime, invalid: Counter[Invalid]

@@ -61,11 +61,14 @@ def parser() -> argparse.ArgumentParser:
 def run(config: Path, *, only_check: bool, level: int) -> None:
     """Serves what the settings say until a signal comes; with `only_check` opens everything but the sockets."""
     from monitoring.recertification_webhook.backends.backend import make_backend
+    from monitoring.recertification_webhook.backends.local import check_signing_key
     from monitoring.recertification_webhook.controller import Controller
     from monitoring.recertification_webhook.server import check, serve
     from monitoring.recertification_webhook.settings import read_settings
 
     settings = read_settings(config)
+    if settings.backend.local is not None:
+        check_signing_key(settings.backend.local)
     controller = Controller(settings, make_backend(settings))
     check(settings, controller)
     if only_check:

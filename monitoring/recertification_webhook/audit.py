@@ -114,6 +114,7 @@ class AuditFile:
 
     def append(self, lines: Sequence[bytes]) -> None:
         """Appends lines and flushes them; StorageError, and nothing of them left, where the disk refuses."""
+        self._require_whole()
         data = memoryview(b"".join(line + b"\n" for line in lines))
         end = self._size + len(data)
         try:
@@ -124,6 +125,14 @@ class AuditFile:
             os.ftruncate(self._file.fileno(), self._size)
             raise StorageError(disk_failure(error, wanted="to append to the audit log", path=self._path)) from error
         self._size = end
+
+    def _require_whole(self) -> None:
+        """StorageError where the file was moved, removed or cut meanwhile: what is appended would be lost unseen."""
+        mine = os.fstat(self._file.fileno())
+        if not self._path.exists() or not os.path.samestat(mine, self._path.stat()) or mine.st_size != self._size:
+            got = "another, a shorter one, or none"
+            remedy = "put it back; never move, remove or rotate it"
+            raise StorageError(expected(f"the audit log as it was written at '{self._path}'", got=got, remedy=remedy))
 
     def close(self) -> None:
         """Lets go of the file."""

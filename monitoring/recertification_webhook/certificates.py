@@ -105,6 +105,16 @@ def missing_triggers(
             checked.add(one.certificate_sha256)
 
 
+def require_published(store: Store, fleet: Fleet | None) -> None:
+    """StorageError where the store held certificates and holds none: published documents are never removed.
+
+    One that was unmounted, emptied or swapped proves nothing about the certificates that are in force.
+    """
+    if fleet is not None and fleet.by_version and not store.list_documents(PUBLISHED):
+        remedy = "mount it again, or restore it; nothing is decided until then"
+        raise StorageError(expected("a store with published certificates, as before", got="none", remedy=remedy))
+
+
 def verified(store: Store, certificate_sha256: str, *, keys: Sequence[VerificationKey]) -> Predicate:
     """The content of a certificate that one of `keys` signed.
 

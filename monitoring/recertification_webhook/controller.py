@@ -32,9 +32,9 @@ from monitoring.recertification_webhook.requests import (
 from monitoring.recertification_webhook.settings import Settings
 from monitoring.recertification_webhook.transaction import Transaction
 from monitoring.recertification_webhook.trigger import Trigger
-from robustcert.certificate.keys import SigningKey, load_signing_key
+from robustcert.certificate.keys import SigningKey, VerificationKey, key_id, load_signing_key
 from robustcert.certificate.trust import load_trusted_keys
-from robustcert.errors import StorageError, expected
+from robustcert.errors import KeyFileError, StorageError, expected
 from robustcert.storage.store import open_store
 
 MOST_SHOWN = 1000
@@ -52,13 +52,14 @@ class Controller:
         self.settings = settings
         self._moved = MovedClock(clock)
         self._database = Database(settings.database, audit_log=settings.audit_log, clock=self._moved)
+        keys = load_trusted_keys(settings.trusted_keys)
         self._context = Context(
             settings=settings,
             database=self._database,
             store=open_store(settings.store),
             backend=backend,
-            keys=load_trusted_keys(settings.trusted_keys),
-            status_key=_status_key(settings),
+            keys=keys,
+            status_key=_status_key(settings, keys),
             clock=clock,
             waits=Waits(time.monotonic),
         )
@@ -165,5 +166,13 @@ class Controller:
         return found
 
 
-def _status_key(settings: Settings) -> SigningKey | None:
-    return None if settings.status_key is None else load_signing_key(settings.status_key, passphrase=None)
+def _status_key(settings: Settings, keys: Sequence[VerificationKey]) -> SigningKey | None:
+    """The key that signs suspensions; KeyFileError where we would not trust what it signs."""
+    if settings.status_key is None:
+        return None
+    key = load_signing_key(settings.status_key, passphrase=None)
+    if key_id(key.public_key()) not in map(key_id, keys):
+        got = f"'{settings.status_key}', whose public half is not there"
+        what = f"as statusKey one of which '{settings.trusted_keys}' has the public half"
+        raise KeyFileError(expected(what, got=got, remedy="put it there, with the issuer's, in a folder"))
+    return key

@@ -29,7 +29,7 @@ def cancel(transaction: Transaction, request_id: str, *, by: str) -> None:
 
 
 def retry(transaction: Transaction, request_id: str, *, by: str, allowed: int) -> None:
-    """Queues a dead request again, due at once; ConflictError for another state or beside an open request."""
+    """Queues a dead request again, due at once, and no longer waiting for labels; ConflictError for another state."""
     row = row_of(transaction, request_id)
     assert row is not None, "the caller has looked"
     if row["state"] != "dead":
@@ -45,6 +45,7 @@ def retry(transaction: Transaction, request_id: str, *, by: str, allowed: int) -
         "failures": 0,
         "run_id": "",
         "attempts_allowed": row["attempts"] + allowed,
+        "labels_waived": 1,
         "not_before": milliseconds(transaction.now),
     }
     move(transaction, request_id, before="dead", to="queued", **columns)

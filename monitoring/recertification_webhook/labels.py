@@ -86,7 +86,10 @@ def moment(at: datetime) -> str:
     >>> moment(datetime.fromisoformat("2026-11-21T14:05:11.5+01:00"))
     '2026-11-21T13:05:11.500000Z'
     """
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    try:
+        return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    except OverflowError:  # in UTC it lies before the year 1 or after 9999
+        return at.isoformat()
 
 
 def one_line(text: str) -> str:

@@ -22,7 +22,7 @@ from monitoring.recertification_webhook.trigger import CONTINUING, Trigger
 from robustcert.recertification import Facts, why_suspend
 
 # Ends after which another run would say the same: a person decides, further alerts join the dead letter.
-HOPELESS = ("claim-failed", "input-refused", "unknown-model", "certificate-refused", "revoked", "stuck")
+HOPELESS = ("claim-failed", "input-refused", "unknown-model", "certificate-refused", "revoked", "stuck", "no-labels")
 UNKNOWN = "unknown-model"
 SEEN_AGAIN = timedelta(minutes=1)  # an episode's last delivery is kept no more exactly than that
 
@@ -134,8 +134,22 @@ def _join(rules: Rules, trigger: Trigger, request: sqlite3.Row, *, result: Resul
         milliseconds(rules.transaction.now) if result == "escalated" and request["state"] == "succeeded" else None
     )
     _attach(rules, trigger, request["id"], escalated_at=escalated)
+    if trigger.source == "manual":
+        _hasten(rules, request)
     _tell(rules, result, trigger, request["id"], why=why)
     return Offer(request_id=request["id"], result=result, state=request["state"])
+
+
+def _hasten(rules: Rules, request: sqlite3.Row) -> None:
+    """A person waits neither for a cool-down nor for labels, also where the request was there already."""
+    now = rules.transaction.now
+    planned = request["planned_at"] <= milliseconds(now)  # then it is in the budget of its day
+    start = milliseconds(now if planned else _within_budget(rules, request["model"], now))
+    rules.transaction.run(
+        "UPDATE request SET labels_waived = 1, planned_at = min(planned_at, ?), not_before = min(not_before, ?)"
+        " WHERE id = ? AND state = 'queued'",
+        *(start, start, request["id"]),
+    )
 
 
 def _unknown(rules: Rules, trigger: Trigger) -> Offer:

@@ -14,7 +14,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from monitoring.recertification_webhook.backends.backend import BackendError
-from monitoring.recertification_webhook.certificates import CertificateScan, missing_triggers, own_triggers
+from monitoring.recertification_webhook.certificates import (
+    CertificateScan,
+    missing_triggers,
+    own_triggers,
+    require_published,
+)
 from monitoring.recertification_webhook.context import Context
 from monitoring.recertification_webhook.endings import remember_error
 from monitoring.recertification_webhook.fleet import keep_fleet
@@ -88,6 +93,7 @@ class Loop:
         due = time.monotonic() - self._scanned >= context.settings.scan_interval.total_seconds()
         if not due and context.fleet is not None:
             return
+        require_published(context.store, context.fleet)
         fleet = self._scan.fleet()
         if context.fleet is None or fleet.by_version != context.fleet.by_version:
             context.database.write(lambda transaction: keep_fleet(transaction, fleet))

@@ -105,9 +105,15 @@ class BackendSettings(Part):
 
 
 class DriftSettings(Part):
-    """What drift may do besides starting a run."""
+    """What drift may do besides starting a run.
+
+    A request whose certificate was suspended for drift waits up to `labels_wait` for a drift record of labelled rows to
+    be judged on, since a new certificate of the certified test data alone would say nothing of what drifted; then it is
+    a dead letter. `0s` waits for none.
+    """
 
     suspend_on_gross: bool = True
+    labels_wait: Duration = timedelta(days=1)
 
 
 class TlsSettings(Part):

@@ -12,22 +12,21 @@ import time
 from dataclasses import asdict
 
 from monitoring.recertification_webhook.backends.backend import BackendError, BackendRun, Order
-from monitoring.recertification_webhook.certificates import status_of, verified
+from monitoring.recertification_webhook.certificates import require_published, status_of, verified
 from monitoring.recertification_webhook.context import Context
 from monitoring.recertification_webhook.endings import ACTOR, backoff, end_dead, succeed
 from monitoring.recertification_webhook.fleet import InForce
+from monitoring.recertification_webhook.labels_wait import BY_A_PERSON, window_of
 from monitoring.recertification_webhook.moved_clock import boot_id
 from monitoring.recertification_webhook.outcome import Outcome, outcome_of
 from monitoring.recertification_webhook.request_rows import move
 from monitoring.recertification_webhook.schema import milliseconds
 from monitoring.recertification_webhook.transaction import Transaction
-from monitoring.recertification_webhook.window import window_for
 from robustcert.certificate.schema import Predicate
 from robustcert.errors import VerificationError
 
 PENDING = "submission"
 LONGEST_REASON = 400
-BY_A_PERSON = frozenset({"manual", "incident"})
 
 
 def start_request(context: Context, row: sqlite3.Row) -> None:
@@ -42,6 +41,7 @@ def start_request(context: Context, row: sqlite3.Row) -> None:
     try:
         verified(context.store, in_force.certificate_sha256, keys=context.keys)
     except VerificationError as error:
+        require_published(context.store, context.fleet)
         end_dead(context, row, outcome="certificate-refused", error=str(error))
         return
     reasons = _reasons(context, row)
@@ -49,7 +49,10 @@ def start_request(context: Context, row: sqlite3.Row) -> None:
     if revoked and not BY_A_PERSON & {code for code, _ in reasons}:
         end_dead(context, row, outcome="revoked", error="the certificate is revoked; only a person revives it")
         return
-    order = _order(context, row, in_force, reasons)
+    window = window_of(context, row, in_force, [code for code, _ in reasons])
+    if window is None:
+        return
+    order = _order(row, in_force, reasons, window)
     if _commit_name(context, row, order):
         submit(context, _fresh(context, row["id"]), order)
 
@@ -144,10 +147,10 @@ def certified_before(context: Context, row: sqlite3.Row) -> Predicate | None:
         return None
 
 
-def _order(context: Context, row: sqlite3.Row, in_force: InForce, reasons: list[tuple[str, str]]) -> Order:
+def _order(row: sqlite3.Row, in_force: InForce, reasons: list[tuple[str, str]], window: tuple[str, str]) -> Order:
     run_id = run_of(row["id"], row["attempts"] + 1)
     codes = [code for code, _ in reasons]
-    place, digest = window_for(context, in_force, codes)
+    place, digest = window
     return Order(
         name=f"recertification-{row['model']}-{run_id}",
         model=row["model"],

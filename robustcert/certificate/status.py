@@ -146,6 +146,11 @@ def status_in_force(chain: Sequence[StatusPredicate]) -> Status:
     return chain[-1].status if chain else "active"
 
 
+def not_after_of(certificate: bytes) -> datetime:
+    """When a certificate ends, as it says itself; VerificationError for what is none."""
+    return datetime.fromisoformat(unverified_statement(certificate).predicate.not_after)
+
+
 def printable(text: str) -> str:
     """What a statement says as one line for a terminal: no line of its own, no control character.
 
@@ -241,7 +246,7 @@ def _statement(predicate: StatusPredicate) -> StatusStatement:
 
 def _end(certificate: bytes, *, now: datetime) -> datetime | None:
     """When the certificate ends: until then a bucket with object lock lets nobody delete what was said about it."""
-    end = datetime.fromisoformat(unverified_statement(certificate).predicate.not_after)
+    end = not_after_of(certificate)
     return end if end > now else None
 
 

@@ -44,20 +44,22 @@ def status(
     """Print every change of a certificate's status; exit status 1 where it is suspended, revoked or expired."""
     from datetime import UTC, datetime
 
+    from robustcert.certificate.bundle import certificate_name
     from robustcert.certificate.certified import find_certificate
-    from robustcert.certificate.status import read_statuses, status_in_force
+    from robustcert.certificate.status import not_after_of, read_statuses, status_in_force
     from robustcert.certificate.trust import load_trusted_keys
+    from robustcert.document import rfc3339
     from robustcert.storage.store import open_store
 
     keys, opened = load_trusted_keys(trusted_keys), open_store(store)
-    record = find_certificate(opened, certificate)
-    sha256 = record.certificate_sha256
+    sha256 = find_certificate(opened, certificate).certificate_sha256
     chain = read_statuses(opened, sha256, keys=keys)
     for change in chain:
         typer.echo(_line(change))
-    found: str = status_in_force(chain)
-    if found != "revoked" and datetime.fromisoformat(record.not_after) <= datetime.now(UTC):
-        found = "expired"
+    found, end = status_in_force(chain), not_after_of(opened.read_document(certificate_name(sha256)) or b"")
+    if found != "revoked" and end <= datetime.now(UTC):
+        typer.echo(f"{sha256}: expired at {rfc3339(end)}")
+        raise typer.Exit(1)
     typer.echo(f"{sha256}: {found}")
     if found != "active":
         raise typer.Exit(1)

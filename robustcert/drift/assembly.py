@@ -123,14 +123,14 @@ def _facts(certified: Certified, found: Monitored, policy: DriftPolicy) -> Windo
 
 
 def _realised_part(found: Realised) -> RealisedPart | None:
-    """None where no label could be joined with an answer: no accuracy has a denominator of 0."""
-    if found.rate is None:
+    """None where nothing was answered. Where no label belongs to an answer, nothing is known but that: coverage 0."""
+    if not found.answered:
         return None
     return RealisedPart(
         correct=found.correct,
         of=found.of,
-        lower=found.rate.lower,
-        upper=found.rate.upper,
+        lower=round_down(0) if found.rate is None else found.rate.lower,
+        upper=round_up(1) if found.rate is None else found.rate.upper,
         coverage=round_down(found.coverage),
         median_delay_seconds=found.median_delay_seconds,
     )

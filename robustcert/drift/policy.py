@@ -134,7 +134,7 @@ class DriftPolicy(WrittenPart):
             what, got = f"samples.outputs of at least minimumRows ({self.minimum_rows})", self.samples.outputs
             raise ValueError(expected(what, got=got, remedy="nothing could ever be decided"))
         if self.samples.permutations < least:
-            what, got = f"at least {least} samples.permutations for alpha {self.alpha:g}", self.samples.permutations
+            what, got = f"at least {least:.6g} samples.permutations for alpha {self.alpha:g}", self.samples.permutations
             raise ValueError(expected(what, got=got, remedy="give more of them, or a larger alpha"))
         return self
 

@@ -129,7 +129,10 @@ class EstimatePart(IssuedPart):
 
 
 class RealisedPart(IssuedPart):
-    """Accuracy on the labels that came: `correct` of `of`, with interval; `coverage` is the labelled share of rows."""
+    """Accuracy on the labels that came: `correct` of `of`, with interval; `coverage` is the labelled share of answers.
+
+    Where labels came and none belongs to an answer, `of` and `coverage` are 0 and the interval is all of 0 to 1.
+    """
 
     correct: Count
     of: Count

@@ -23,9 +23,9 @@ def store(chain: Chain, tmp_path: Path) -> Store:
     return copied_store(chain, tmp_path)
 
 
-def say(chain: Chain, store: Store, status: Status) -> None:
+def say(chain: Chain, store: Store, status: Status, cause: str = "inputs drifted") -> None:
     key = load_signing_key(chain.signing_key, passphrase=None)
-    change = StatusChange(status=status, reason="drift", cause="inputs drifted", decided_by="ann")
+    change = StatusChange(status=status, reason="drift", cause=cause, decided_by="ann")
     write_status(store, chain.files.certificate.read_bytes(), change, key=key, keys=[key.public_key()], now=NOW)
 
 
@@ -57,6 +57,13 @@ def test_a_reinstated_certificate_counts_again(chain: Chain, store: Store) -> No
     say(chain, store, "suspended")
     say(chain, store, "active")
     assert verified(chain, store).refused is None
+
+
+def test_a_cause_writes_no_line_of_its_own(chain: Chain, store: Store) -> None:
+    say(chain, store, "suspended", "drift\n\x1b[2Kok      revocation: active\r\u202e")
+    refused = verified(chain, store).refused
+    assert refused is not None
+    assert refused.message.endswith("(drift): drift [2Kok revocation: active")
 
 
 def test_a_store_without_the_certificate_can_not_vouch_for_it(chain: Chain, tmp_path: Path) -> None:

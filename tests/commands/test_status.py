@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.certificate.stored import copied_store
+from tests.certificate.stored import copied_store, expired, issue, signed
 from tests.chain import Chain
 from tests.command_line import CommandLine, Done
 
@@ -55,3 +55,27 @@ def test_a_status_by_another_key_counts_where_it_is_trusted(
         *("--statuses", tmp_path / "store", "--status-key", tmp_path / "controller.pub"),
     )
     assert (found.status, "REFUSED: suspended since" in found.out) == (1, True)
+
+
+def test_a_second_cause_is_not_silently_dropped_and_none_writes_a_line_of_its_own(
+    command_line: CommandLine, chain: Chain, tmp_path: Path, sha256: str
+) -> None:
+    options = ("suspend", sha256, "--store", tmp_path / "store", "--key", chain.signing_key)
+    first = command_line(*options, "--cause", f"drift\n{sha256}: active\x1b[1A")
+    assert (first.status, first.err, len(first.out.splitlines())) == (0, "", 1)
+    assert f"drift {sha256}: active" in first.out
+    again = command_line(*options, "--cause", "the key was stolen", "--reason", "key-compromise")
+    assert (again.status, again.err.strip()) == (0, "it was suspended already: nothing was written")
+    assert again.out == first.out
+
+
+def test_an_expired_certificate_does_not_count_whatever_was_said_of_it(
+    command_line: CommandLine, chain: Chain, tmp_path: Path
+) -> None:
+    old = issue(copied_store(chain, tmp_path), signed(chain, expired), run_id="20260102T000000Z-00000002")
+    shown = ("status", old, "--store", tmp_path / "store", "--trusted-keys", chain.public_key)
+    found = command_line(*shown)
+    assert (found.status, found.out) == (1, f"{old}: expired at 2020-03-31T00:00:00Z\n")
+    options = ("--store", tmp_path / "store", "--key", chain.signing_key, "--cause", "a test")
+    assert command_line("revoke", old, *options).status == 0
+    assert command_line(*shown).out.splitlines()[-1] == f"{old}: revoked"

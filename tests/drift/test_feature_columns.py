@@ -58,6 +58,12 @@ def test_a_missing_value_is_not_a_number_and_a_category_has_its_name(tmp_path: P
     assert made.texts("dose", found["dose"]) is found["dose"]
 
 
+def test_a_value_beyond_every_grid_is_infinite_without_a_warning(tmp_path: Path) -> None:
+    made = columns_of(TABLE, raw_table(300, values=VALUES))
+    found = made.of_batch(logged(tmp_path, TABLE, COLUMNS | {"dose": [1e308, *COLUMNS["dose"][1:]]}))
+    assert np.flatnonzero(np.isinf(found["dose"])).tolist() == [0]
+
+
 def test_numbers_are_cut_by_the_reference_and_categories_are_counted_by_name() -> None:
     made = columns_of(TABLE, raw_table(300, values=VALUES))
     reference = made.of_dataset(made.dataset)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from robustcert.certificate.certified import Certified, find_certificate, open_certified
 from robustcert.drift.assembly import DriftReport, assemble
@@ -94,6 +95,22 @@ def test_concept_drift_is_invisible_without_labels_and_found_with_them(
     assert record.window.labelled == 300
     right = write_labels(tmp_path / "right.parquet", y, every=2)
     assert reported(certified, monitored(store, certified, window, labels=str(right))).record.verdict == "clean"
+
+
+def test_labels_of_other_rows_are_a_coverage_of_nothing(
+    store: Store, certified: Certified, chain: Chain, tmp_path: Path
+) -> None:
+    x, y = training_rows(chain)
+    window = write_window(tmp_path / "window.parquet", x, prediction=pa.array(y, pa.int32()))
+    strange = pa.table(
+        {"id": [f"other-{number}" for number in range(300)], "label": [str(int(one)) for one in y[:300]]}
+    )
+    parquet.write_table(strange, tmp_path / "labels.parquet")
+    record = reported(certified, monitored(store, certified, window, labels=str(tmp_path / "labels.parquet"))).record
+    assert record.realised is not None
+    assert (record.realised.correct, record.realised.of, record.realised.coverage) == (0, 0, "0.000000")
+    assert (record.realised.lower, record.realised.upper) == ("0.000000", "1.000000")
+    assert record.verdict == "clean"
 
 
 def test_labels_in_a_window_without_answers_are_held_against_what_the_certified_model_says(

@@ -32,6 +32,12 @@ def test_a_logged_answer_is_repeated_or_not_and_an_abstention_is_no_answer() -> 
     assert repeated_answers(*drawn(None)) is None
 
 
+def test_an_answer_that_is_no_class_of_the_contract_is_not_the_certified_models() -> None:
+    foreign = np.array([True, False, False, True])
+    logged = ClassColumn(index=np.array([0, 1, 2, 0]), known=~foreign, foreign=foreign)
+    assert repeated_answers(*drawn(logged)) == Repeated(same=2, of=4)
+
+
 def test_every_limit_of_the_policy_reaches_the_checks() -> None:
     text = (
         "quality: {mostMisread: 0.11, mostNulls: 0.12, mostOutOfRange: 0.13, mostNewCategories: 0.14, "

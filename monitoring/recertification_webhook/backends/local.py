@@ -20,12 +20,21 @@ from typing import IO, Any
 
 from monitoring.recertification_webhook.backends.backend import BackendError, BackendRun, Order
 from monitoring.recertification_webhook.settings import LocalSettings
+from robustcert.certificate.keys import load_signing_key
 from robustcert.errors import StorageError
 from robustcert.storage.atomic import disk_failure, make_folder, write_whole
 
 ORDER, LOCK, PROCESS, STATUS, LOG = "order.json", "lock", "process.json", "status.json", "run.log"
 CHILD = "monitoring.recertification_webhook.backends.local_child"
 SETTLE_SECONDS = 5.0
+
+
+def check_signing_key(settings: LocalSettings) -> None:
+    """KeyFileError where runs could not sign: each would fail at its end, and its certificate be suspended for that."""
+    from robustcert.commands.keys import PASSPHRASE_VARIABLE
+
+    passphrase = os.environ.get(PASSPHRASE_VARIABLE)
+    load_signing_key(settings.signing_key, passphrase=passphrase.encode() if passphrase else None)
 
 
 class LocalBackend:

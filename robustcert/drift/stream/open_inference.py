@@ -139,7 +139,7 @@ def _values(tensor: Tensor) -> NDArray[Any]:
     if len(flat) == math.prod(tensor.shape):
         with suppress(ValueError, OverflowError):  # without a value, the other sides may be longer than NumPy's can be
             return flat.reshape(tensor.shape)
-    what = f"as many values in {tensor.name!r} as its shape says"
+    what = f"{math.prod(tensor.shape)} values in {tensor.name!r}, as its shape says"
     raise DataError(expected(what, got=len(flat), remedy="correct shape or data"))
 
 

@@ -76,6 +76,8 @@ def test_a_body_of_another_form_is_one_line(sent: bytes, message: str) -> None:
         (tensor([1, 2, 3, 4], shape=[1, 4], datatype="COMPLEX"), "expected a datatype such as FP32 of 'x'"),
         (tensor([], shape=[0, 4]), r"got shape \[0, 4\]"),
         (tensor([0] * 4, shape=[10**9, 10**9]), "as its shape says, got 4"),
+        (tensor([], shape=[0, 10**30]), "expected 0 values in 'x', as its shape says, got 0"),
+        (tensor([], shape=[0, 2**62, 2**62]), "expected 0 values in 'x', as its shape says, got 0"),
     ],
 )
 def test_tensors_that_are_no_rows_are_refused(image_reference: DriftReference, sent: Any, message: str) -> None:
@@ -94,6 +96,13 @@ def test_columns_that_miss_one_or_differ_in_length_are_refused(table_reference: 
     wide = [*columns[:3], tensor([1.0, 2.0], name="colour", shape=[1, 2])]
     with pytest.raises(DataError, match=r"expected shape \(rows\) of 'colour'"):
         input_rows(parse_request(body(*wide)), rows)
+
+
+def test_a_number_too_large_for_a_float_is_no_value(table_reference: DriftReference) -> None:
+    huge = [tensor([10**400], name=column.name, datatype="BYTES") for column in table_reference.columns]
+    found = input_rows(parse_request(body(*huge)), InputRows(table_reference))
+    assert found.shape == (1, 4)
+    assert np.isnan(found).all()
 
 
 CLASSES = ("a", "b", "c")

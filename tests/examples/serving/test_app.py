@@ -256,3 +256,19 @@ def test_the_command_says_in_one_line_what_is_wrong(chain: Chain, capsys: pytest
         serve(store=str(chain.store), certificate="no-such-name", trusted_key=chain.public_key)
     assert ended.value.exit_code == 2
     assert capsys.readouterr().err.startswith("expected one certificate, by digest or published name")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [({"margin": "vote"}, "expected logits or votes as --margin, got 'vote'"),
+     ({"sample_ratio": 2.0}, "expected a sample ratio from 0 to 1, got 2.0")],
+)  # fmt: skip
+def test_an_option_that_is_wrong_is_one_line(
+    chain: Chain, capsys: pytest.CaptureFixture[str], given: dict[str, Any], message: str
+) -> None:
+    import typer
+
+    with pytest.raises(typer.Exit) as ended:
+        serve(store=str(chain.store), certificate="digits", trusted_key=chain.public_key, **given)
+    assert ended.value.exit_code == 2
+    assert capsys.readouterr().err.startswith(message)

@@ -100,6 +100,41 @@ def test_damaged_pointers_hide_no_suspension(chain: Chain, published_store: Stor
     assert watched.standing().status == "suspended"
 
 
+@pytest.mark.parametrize("pointer", ["{}", "lie"])
+def test_no_pointer_brings_back_the_certificate_before_a_suspended_one(
+    chain: Chain, published_store: Store, tmp_path: Path, pointer: str
+) -> None:
+    watched = watch(chain, published_store)
+    first = next((tmp_path / "store").rglob("published/digits/*/*.json"))
+    newer = signed(chain, later)
+    sha256 = issue(published_store, newer, run_id="20260102T000000Z-00000002")
+    publish_document(published_store, newer, now=datetime.now(UTC))
+    change = StatusChange(status="suspended", reason="incident", cause="a test", decided_by="a test")
+    key = load_signing_key(chain.signing_key, passphrase=None)
+    write_status(published_store, newer, change, key=key, keys=[chain.key], now=NOW)
+    if pointer == "lie":  # the first one was certified last
+        first.write_text(first.read_text().replace(chain.predicate.certified_at, "2099-01-01T00:00:00Z"))
+    else:
+        first.write_text(pointer)
+    watched.check()
+    assert (watched.standing().certificate_sha256, watched.standing().status) == (sha256, "suspended")
+    (first.parent / f"{sha256}.json").unlink()
+    watched.check()
+    assert watched.standing().status == "suspended", "what was known is not forgotten"
+
+
+def test_a_certificate_of_the_future_is_not_used(chain: Chain, published_store: Store) -> None:
+    def far(predicate: dict[str, Any]) -> None:
+        predicate["certifiedAt"] = rfc3339(NOW + timedelta(days=1))
+
+    watched = watch(chain, published_store)
+    newer = signed(chain, far)
+    issue(published_store, newer, run_id="20260102T000000Z-00000002")
+    publish_document(published_store, newer, now=NOW + timedelta(days=1))
+    watched.check()
+    assert watched.standing().certificate_sha256 == sha256_file(chain.files.certificate)
+
+
 def test_statuses_that_cannot_be_read_change_nothing(
     chain: Chain, published_store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -12,6 +12,7 @@ import yaml
 from monitoring.demo.configuration import Places, alertmanager_settings, controller_settings, prometheus_settings
 from monitoring.recertification_webhook.settings import read_settings
 from robustcert.certificate.trust import load_trusted_keys
+from robustcert.errors import InputError
 
 
 @pytest.fixture
@@ -47,3 +48,19 @@ def test_prometheus_and_alertmanager_accept_theirs(places: Places) -> None:
     routing = places.folder / "alertmanager.yaml"
     routing.write_text(yaml.safe_dump(alertmanager_settings(controller="http://127.0.0.1:8090", token=places.token)))
     subprocess.run(["amtool", "check-config", str(routing)], check=True, capture_output=True)
+
+
+def test_what_an_earlier_demo_left_goes_and_its_certificate_stays(places: Places) -> None:
+    for name in ("store", "certified", "runs"):
+        (places.folder / name / "folder").mkdir(parents=True)
+    (places.folder / "audit.jsonl").write_text("{}")
+    places.prepare()
+    left = {path.name for path in places.folder.iterdir()}
+    assert left == {"keys", "trusted", "token", "certified"}
+
+
+def test_a_folder_with_other_things_is_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    with pytest.raises(InputError, match="an empty folder or that of an earlier demo"):
+        Places(folder=tmp_path).prepare()
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from monitoring.exporter.invalid import Invalid
 from monitoring.exporter.scan import Scanner
 from tests.monitoring.exporter.fleet import NOW, Fleet
 
@@ -41,6 +42,27 @@ def test_of_one_window_the_newest_evaluation_is_shown(fleet: Fleet, scanner: Sca
         part = window(1) | {"rows": hour}
         fleet.drift(0, certificate, window=part, evaluatedAt=f"2026-05-01T{hour:02d}:00:00Z")
     assert rows(scanner) == (["9"], 0)
+
+
+def test_no_number_of_invalid_names_hides_a_record(fleet: Fleet, scanner: Scanner) -> None:
+    certificate = fleet.add(0)
+    document = fleet.drift(0, certificate, window=window(1))
+    folder = document.rpartition("/")[0]
+    for number in range(35):
+        fleet.store.write_document_once(f"{folder}/20990101T0000{number:02d}Z-{number:012x}.json", b"{}")
+    found = [rows(scanner) for _ in range(6)]
+    assert found[-1] == (["1"], 0)
+    assert all(unread for shown, unread in found if shown == [None]), "the next scan follows at once"
+    assert sum(scanner.scan(now=NOW).invalid.values()) == 35
+
+
+def test_a_record_of_the_future_hides_no_record_of_today(fleet: Fleet, scanner: Scanner) -> None:
+    certificate = fleet.add(0)
+    fleet.drift(0, certificate, window=window(1))
+    late = window(2) | {"lastAt": "2099-01-01T00:00:00Z"}
+    fleet.drift(0, certificate, window=late, evaluatedAt="2099-01-01T00:00:00Z")
+    assert rows(scanner) == (["1"], 0)
+    assert scanner.scan(now=NOW).invalid == {Invalid("drift", "early"): 1}
 
 
 def test_a_record_of_a_model_that_nobody_published_is_not_read(fleet: Fleet, scanner: Scanner) -> None:

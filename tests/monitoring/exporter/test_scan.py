@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from monitoring.exporter.invalid import Invalid
 from monitoring.exporter.scan import Scanner
 from robustcert.certificate.bundle import certificate_name
 from robustcert.certificate.keys import new_key
 from robustcert.certificate.published import published
+from robustcert.errors import StorageError
 from robustcert.provenance.digests import sha256_bytes
 from tests.monitoring.exporter.fleet import NOW, Fleet, Unflushed
 
@@ -33,6 +36,17 @@ def test_every_published_model_is_shown_with_its_certificate_in_force(fleet: Fle
     assert shown(scanner) == {item.name: item.certificate_sha256 for item in published(fleet.store)}
     assert len(shown(scanner)) == MODELS
     assert invalid(scanner) == {}
+
+
+def test_a_volume_that_is_gone_is_no_empty_store(fleet: Fleet, store: Unflushed, scanner: Scanner) -> None:
+    fleet.add(0)
+    assert len(shown(scanner)) == 1
+    store.root.rename(store.root.parent / "elsewhere")
+    for _ in range(2):
+        with pytest.raises(StorageError, match="expected a store that held 2 documents, got an empty one"):
+            scanner.scan(now=NOW)
+    (store.root.parent / "elsewhere").rename(store.root)
+    assert len(shown(scanner)) == 1
 
 
 def test_a_retired_model_vanishes_at_the_next_scan(fleet: Fleet, store: Unflushed, scanner: Scanner) -> None:

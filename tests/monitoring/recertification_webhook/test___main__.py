@@ -112,6 +112,8 @@ def test_its_help_holds_settings_that_are_valid(run: Run, tmp_path: Path) -> Non
         (("listen: 127.0.0.1:0", "listen: nonsense"), "expected host:port as listen, got 'nonsense'"),
         (("coolDown: 1d", "coolDown: soon"), "coolDown"),
         (("coolDown: 1d", "coolDown: ["), "line"),
+        (('{kubeflow: {host: "http://127.0.0.1:1"}}', "{local: {folder: r, signingKey: nokey}}"), "nokey"),
+        (('{kubeflow: {host: "http://127.0.0.1:1"}}', "{local: {folder: r, signingKey: issuer.pub}}"), "issuer.pub"),
     ],
 )
 def test_wrong_settings_are_one_line(run: Run, folder: Path, change: tuple[str, str], message: str) -> None:

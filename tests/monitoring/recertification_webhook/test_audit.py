@@ -136,3 +136,17 @@ def test_what_the_disk_refuses_leaves_nothing_behind(tmp_path: Path) -> None:
         signal.signal(signal.SIGXFSZ, handler)
     assert (tmp_path / "audit.jsonl").read_bytes() == b"".join(lines)
     file.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda path: path.unlink(), lambda path: path.rename(path.with_suffix(".1")), lambda path: path.write_bytes(b"")],
+    ids=["removed", "rotated", "cut"],
+)
+def test_a_log_that_is_taken_away_while_it_is_written_is_missed(tmp_path: Path, change: Callable[[Path], None]) -> None:
+    lines = written(tmp_path / "audit.jsonl")
+    file = AuditFile(tmp_path / "audit.jsonl", size=sum(map(len, lines)))
+    change(tmp_path / "audit.jsonl")
+    with pytest.raises(StorageError, match=r"the audit log as it was written at .*; put it back"):
+        file.append([lines[0][:-1]])
+    file.close()

@@ -15,6 +15,7 @@ from monitoring.recertification_webhook.audit import AuditError, verify_audit
 from monitoring.recertification_webhook.controller import Controller, utc_now
 from monitoring.recertification_webhook.requests import ConflictError, UnknownRequestError
 from monitoring.recertification_webhook.trigger import Trigger
+from robustcert.certificate.keys import new_key, write_key_pair
 from robustcert.errors import KeyFileError, StorageError
 from tests.monitoring.recertification_webhook.fake_backend import FakeBackend
 from tests.monitoring.recertification_webhook.office import START, Office, settings_in
@@ -234,3 +235,11 @@ def test_the_figures_tell_everything(office: Office) -> None:
     assert (found.suspensions_pending, found.audit_entries_pending, found.clock_jumps) == (0, 0, 0)
     office.offer(source="manual", reason="manual", version=version_of("digits"))
     assert office.controller.figures().oldest_request_at == START.timestamp() + 45
+
+
+def test_a_key_for_suspensions_that_we_would_not_trust_ourselves_is_refused(tmp_path: Path) -> None:
+    small = SmallStore(tmp_path)
+    write_key_pair(tmp_path / "other", new_key("ed25519"), passphrase=None)
+    settings = settings_in(tmp_path, small, status_key=tmp_path / "other")
+    with pytest.raises(KeyFileError, match=r"as statusKey one of which .* has the public half, got '.*other', whose"):
+        Controller(settings, FakeBackend())

@@ -45,6 +45,12 @@ def test_one_instant_is_one_text() -> None:
     assert {moment(datetime.fromisoformat(text)) for text in texts} == {"2026-11-21T13:05:11.000000Z"}
 
 
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_an_instant_outside_of_the_years_of_utc_is_a_text_of_its_own(text: str) -> None:
+    assert moment(datetime.fromisoformat(text)) == text
+    assert EPISODE.fullmatch(f"ab:{text}")
+
+
 def test_credentials_and_control_characters_are_kept_out_of_texts() -> None:
     assert one_line("a\x00b\u2028c s3://key:word@host/x") == "a b c s3://***@host/x"
     assert len(one_line("x" * 10**6)) == LONGEST_TEXT

@@ -79,6 +79,19 @@ def test_a_person_does_not_wait_for_the_cool_down(office: Office) -> None:
     assert office.offer(source="manual", reason="manual").result == "queued"
 
 
+def test_a_person_who_joins_a_delayed_request_ends_its_delay(office: Office) -> None:
+    first = office.offer()
+    office.passes()
+    office.certify(first.request_id)
+    office.backend.end("id-0", "succeeded")
+    office.passes()
+    delayed = office.offer()
+    assert delayed.result == "delayed"
+    assert office.offer(source="manual", reason="input-drift").request_id == delayed.request_id
+    office.passes()
+    assert office.view(delayed.request_id).state == "running"
+
+
 def test_a_budget_that_is_spent_delays_to_the_next_day(make_office: MakeOffice) -> None:
     office = make_office(budget_per_day=2, cool_down=timedelta(0))
     for _ in range(2):

@@ -81,3 +81,19 @@ def test_the_store_is_read_no_more_often_than_asked_for(office: Office, monkeypa
     assert reads == []
     office.passes()
     assert reads[0] == "published/"
+
+
+def test_a_store_that_is_unmounted_decides_nothing_and_heals(office: Office) -> None:
+    offer, store, away = office.offer(), office.folder / "store", office.folder / "away"
+    store.rename(away)
+    store.mkdir()
+    office.passes(2)
+    assert office.offer("digits").result == "merged", "the model is known still"
+    view = office.view(offer.request_id)
+    assert (view.state, office.backend.orders) == ("queued", [])
+    assert "expected a store with published certificates, as before" in view.last_error
+    assert office.controller._context.errors["store"] >= 1
+    store.rmdir()
+    away.rename(store)
+    office.passes()
+    assert office.view(offer.request_id).state == "running"
