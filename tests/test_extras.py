@@ -12,7 +12,7 @@ from robustcert.errors import InputError
 from robustcert.extras import EXTRA_OF, require_modules
 from tests.command_line import CommandLine
 
-DISTRIBUTION_OF = {"sklearn": "scikit-learn", "PIL": "pillow"}
+DISTRIBUTION_OF = {"sklearn": "scikit-learn", "PIL": "pillow", "prometheus_client": "prometheus-client"}
 
 
 def test_every_module_is_brought_by_the_extra_that_is_named(root: Path) -> None:

@@ -18,7 +18,7 @@ from robustcert.certificate.published import published
 from robustcert.errors import StepError, expected
 from robustcert.storage.store import open_store
 
-WINDOW_ROWS = 400  # labelled rows that the drift job is given
+WINDOW_ROWS = 300  # labelled rows that the drift job is given
 RUN_SECONDS = 400.0
 CLEAN = 'robustcert:signal:psi1h{signal="distance"} < robustcert:signal:psi_threshold1h'
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,6 @@ Fault = Callable[[Raw, np.random.Generator], Raw]
 BRIGHTEST = 16.0
 ROWS_PER_REQUEST = 20
 REQUESTS_PER_SECOND = 10
-MOST_KEPT = 1000  # newest rows whose true labels are known
 
 
 def none(raw_N64: Raw, random: np.random.Generator) -> Raw:
@@ -81,7 +80,7 @@ class Traffic:
         self.fault: Fault = none
         self.answers: Counter[int] = Counter()  # HTTP status, 0 for no answer -> requests
         self._url, self._rows, self._random = url, rows, np.random.default_rng(seed)
-        self._sent: deque[tuple[Raw, int]] = deque(maxlen=MOST_KEPT)
+        self._sent: dict[int, Raw] = {}  # row of the split -> as it was last sent
         self._stopped, self._thread = threading.Event(), threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Traffic:
@@ -98,14 +97,14 @@ class Traffic:
 
     @property
     def kept(self) -> int:
-        """How many rows with labels are kept."""
+        """How many different rows with labels are kept."""
         return len(self._sent)
 
     def write_window(self, path: Path) -> None:
         """Writes the newest rows with their true labels, as people who looked at them would."""
-        sent = list(self._sent)
-        raw = np.array([row for row, _ in sent]).reshape(len(sent), *self._rows.shape)
-        np.savez(path, x=raw, y=np.array([label for _, label in sent], dtype=np.int64))
+        sent = dict(self._sent)
+        raw = np.array(list(sent.values())).reshape(len(sent), *self._rows.shape)
+        np.savez(path, x=raw, y=self._rows.labels_N[list(sent)])
 
     def _run(self) -> None:
         due = time.monotonic()
@@ -114,7 +113,7 @@ class Traffic:
             chosen = self._random.choice(len(self._rows.labels_N), ROWS_PER_REQUEST, replace=False)
             raw = self.fault(self._rows.raw_N64[chosen], self._random)
             self.answers[_post(self._url, raw)] += 1
-            self._sent.extend(zip(raw, self._rows.labels_N[chosen].tolist(), strict=True))
+            self._sent.update(zip(chosen.tolist(), raw, strict=True))
 
 
 def _post(url: str, raw_N64: Raw) -> int:

@@ -85,7 +85,7 @@ class Event:
 def read_structured(body: bytes, *, received_at: datetime) -> Event:
     """The event in a body of STRUCTURED; RefusalError (400) where it is none."""
     event = parse(CloudEvent, body)
-    data = parse(_Envelope, body).data if event.type in KNOWN else None
+    data = parse(_Envelope, body, name=CloudEvent.__name__).data if event.type in KNOWN else None
     return _event(event, data, received_at=received_at)
 
 

@@ -45,7 +45,7 @@ def retry(transaction: Transaction, request_id: str, *, by: str, allowed: int) -
         "failures": 0,
         "run_id": "",
         "attempts_allowed": row["attempts"] + allowed,
-        "labels_waived": 1,
+        "by_person": 1,
         "not_before": milliseconds(transaction.now),
     }
     move(transaction, request_id, before="dead", to="queued", **columns)

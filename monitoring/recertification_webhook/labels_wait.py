@@ -17,7 +17,7 @@ from monitoring.recertification_webhook.schema import milliseconds
 from monitoring.recertification_webhook.transaction import Transaction
 from monitoring.recertification_webhook.window import BY_DRIFT, window_for
 
-BY_A_PERSON = frozenset({"manual", "incident"})
+DOUBTED = BY_DRIFT | {"incident"}  # reasons of a suspension that repeating the certified test alone can't answer
 OUTCOME = "no-labels"
 WAITING = "waits for labelled rows of the drifted traffic: label some and run `robustcert drift`"
 TOO_LATE = "no labelled rows of the drifted traffic came in time; a retry certifies on the test data alone"
@@ -25,10 +25,10 @@ TOO_LATE = "no labelled rows of the drifted traffic came in time; a retry certif
 
 def window_of(context: Context, row: sqlite3.Row, in_force: InForce, codes: Sequence[str]) -> tuple[str, str] | None:
     """Place and SHA-256 of the window of a request that is due, empty texts for none; None where it waits or ended."""
-    if not _needs_labels(context, row, codes):
+    if not _needs_labels(context, row, in_force):
         return window_for(context, in_force, codes)
     since = datetime.fromtimestamp(row["created_at"] / 1000, UTC)
-    window = window_for(context, in_force, codes, since=since)
+    window = window_for(context, in_force, sorted(BY_DRIFT), since=since)
     if window[0]:
         return window
     if context.clock() < since + context.settings.drift.labels_wait:
@@ -38,12 +38,15 @@ def window_of(context: Context, row: sqlite3.Row, in_force: InForce, codes: Sequ
     return None
 
 
-def _needs_labels(context: Context, row: sqlite3.Row, codes: Sequence[str]) -> bool:
-    if row["labels_waived"] or not context.settings.drift.labels_wait or BY_A_PERSON & set(codes):
+def _needs_labels(context: Context, row: sqlite3.Row, in_force: InForce) -> bool:
+    """Whether drift or an incident suspended the certificate, for this request or another, and no person asks."""
+    if row["by_person"] or not context.settings.drift.labels_wait:
         return False
-    statement = "SELECT reason FROM suspension WHERE request_id = ?"
-    found = context.database.read(lambda connection: connection.execute(statement, (row["id"],)).fetchall())
-    return any(one["reason"] in BY_DRIFT for one in found)
+    statement = "SELECT reason FROM suspension WHERE certificate_sha256 = ?"
+    found = context.database.read(
+        lambda connection: connection.execute(statement, (in_force.certificate_sha256,)).fetchall()
+    )
+    return any(one["reason"] in DOUBTED for one in found)
 
 
 def _wait(context: Context, row: sqlite3.Row) -> None:

@@ -51,15 +51,18 @@ async def read_body(request: Request, *, most_bytes: int = MOST_BYTES, seconds: 
         raise RefusalError(400, expected("a whole body", got="a part of it", remedy="send it again")) from error
 
 
-def parse(model: type[Model], body: bytes) -> Model:
-    """The body as `model`; RefusalError (400) that names the place of what is wrong, never its value."""
+def parse(model: type[Model], body: bytes, *, name: str = "") -> Model:
+    """The body as `model`; RefusalError (400) that names the place of what is wrong, never its value.
+
+    `name` is that of the documented form, where it is not the model's own.
+    """
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        raise RefusalError(400, wrong(error, model)) from error
+        raise RefusalError(400, wrong(error, model, name=name)) from error
 
 
-def wrong(error: ValidationError, model: type[BaseModel]) -> str:
+def wrong(error: ValidationError, model: type[BaseModel], *, name: str = "") -> str:
     """One line about the first of several errors: place and kind. Names and values that the sender chose stay out."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     if "recursion limit" in first["msg"]:
@@ -69,7 +72,8 @@ def wrong(error: ValidationError, model: type[BaseModel]) -> str:
     known = _field_names(model)
     place = ".".join(str(part) if isinstance(part, int) or part in known else "*" for part in first["loc"])
     got = f"{first['type']} at {place or 'the top'} ({error.error_count()} error(s) in all)"
-    return expected(f"a body as {model.__name__} in /openapi.json", got=got, remedy="correct it and send it again")
+    what = f"a body as {name or model.__name__} in /openapi.json"
+    return expected(what, got=got, remedy="correct it and send it again")
 
 
 _CLOSE = {"Connection": "close"}

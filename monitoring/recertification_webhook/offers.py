@@ -125,6 +125,8 @@ def _start(rules: Rules, trigger: Trigger, in_force: InForce) -> Offer:
     delayed = start > rules.transaction.now
     why = ("budget" if start > cool else "cool-down") if delayed else ""
     _attach(rules, trigger, request_id)
+    if trigger.source == "manual":
+        rules.transaction.run("UPDATE request SET by_person = 1 WHERE id = ?", request_id)
     _tell(rules, "delayed" if delayed else "queued", trigger, request_id, why=why)
     return Offer(request_id=request_id, result="delayed" if delayed else "queued", state="queued")
 
@@ -146,7 +148,7 @@ def _hasten(rules: Rules, request: sqlite3.Row) -> None:
     planned = request["planned_at"] <= milliseconds(now)  # then it is in the budget of its day
     start = milliseconds(now if planned else _within_budget(rules, request["model"], now))
     rules.transaction.run(
-        "UPDATE request SET labels_waived = 1, planned_at = min(planned_at, ?), not_before = min(not_before, ?)"
+        "UPDATE request SET by_person = 1, planned_at = min(planned_at, ?), not_before = min(not_before, ?)"
         " WHERE id = ? AND state = 'queued'",
         *(start, start, request["id"]),
     )

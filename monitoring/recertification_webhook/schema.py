@@ -27,7 +27,7 @@ CREATE TABLE request (
     outcome TEXT NOT NULL DEFAULT '',
     attempts INTEGER NOT NULL DEFAULT 0,
     attempts_allowed INTEGER NOT NULL,
-    labels_waived INTEGER NOT NULL DEFAULT 0,
+    by_person INTEGER NOT NULL DEFAULT 0,
     failures INTEGER NOT NULL DEFAULT 0,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,

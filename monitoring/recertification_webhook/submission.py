@@ -16,7 +16,7 @@ from monitoring.recertification_webhook.certificates import require_published, s
 from monitoring.recertification_webhook.context import Context
 from monitoring.recertification_webhook.endings import ACTOR, backoff, end_dead, succeed
 from monitoring.recertification_webhook.fleet import InForce
-from monitoring.recertification_webhook.labels_wait import BY_A_PERSON, window_of
+from monitoring.recertification_webhook.labels_wait import window_of
 from monitoring.recertification_webhook.moved_clock import boot_id
 from monitoring.recertification_webhook.outcome import Outcome, outcome_of
 from monitoring.recertification_webhook.request_rows import move
@@ -46,7 +46,7 @@ def start_request(context: Context, row: sqlite3.Row) -> None:
         return
     reasons = _reasons(context, row)
     revoked = status_of(context.store, in_force.certificate_sha256, keys=context.keys) == "revoked"
-    if revoked and not BY_A_PERSON & {code for code, _ in reasons}:
+    if revoked and not row["by_person"]:
         end_dead(context, row, outcome="revoked", error="the certificate is revoked; only a person revives it")
         return
     window = window_of(context, row, in_force, [code for code, _ in reasons])

@@ -28,7 +28,7 @@ def window_for(
         return "", ""
     records = _newest(context, in_force) if since is None else _of_this_drift(context, in_force, since)
     found = next((record for record in records if _usable(context, record)), None)
-    return ("", "") if found is None else (found.window.source, found.window.sha256)
+    return ("", "") if found is None else (found.window.place, found.window.sha256)
 
 
 def _newest(context: Context, in_force: InForce) -> Iterator[DriftRecord]:
@@ -58,6 +58,6 @@ def _of_this_drift(context: Context, in_force: InForce, since: datetime) -> Iter
 
 
 def _usable(context: Context, record: DriftRecord) -> bool:
-    remote = record.window.source.startswith("s3://")
+    remote = record.window.place.startswith("s3://")
     readable = remote or context.settings.backend.kubeflow is None
-    return bool(record.window.sha256 and record.window.labelled and readable)
+    return bool(record.window.place and record.window.sha256 and record.window.labelled and readable)

@@ -56,11 +56,12 @@ class WindowPart(IssuedPart):
     """The window; `sha256` is empty where it is a folder of `files`. Times are None where its rows carry none.
 
     Of a folder the first files are listed; `files_sha256` is the SHA-256 of the canonical JSON of all [name, digest]
-    pairs in their order. `served_versions` are the model digests that the rows say they were answered by, cut to 12
-    digits.
+    pairs in their order. `place` is where one file with labels lies, a path or s3:// URI, empty for any other window.
+    `served_versions` are the model digests that the rows say they were answered by, cut to 12 digits.
     """
 
     source: Text
+    place: str = ""
     sha256: Sha256 | Literal[""]
     files: tuple[FilePart, ...] = ()
     files_sha256: Sha256 | None = None

@@ -64,6 +64,7 @@ def window_part(source: RowSource, found: WindowPass, *, labelled: int) -> Windo
     """What the window was, so that anybody can tell whether it is the same one."""
     return WindowPart(
         source=source.source[:MOST_TEXT],
+        place=source.place[:MOST_TEXT] if source.holds_labels else "",
         sha256=source.sha256,
         files=() if source.sha256 else tuple(map(_file_part, source.files[:MOST_FILES])),
         files_sha256=None if source.sha256 else files_sha256(source),

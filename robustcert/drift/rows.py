@@ -59,7 +59,7 @@ EVERY_ROW = RowFilter()
 
 @dataclass(frozen=True, kw_only=True)
 class RowSource:
-    """An opened window, read as often as asked. `source` is a name without folders of a machine.
+    """An opened window, read as often as asked. `source` is a name without folders of a machine, `place` where it lies.
 
     `files`: what was read, each with its digest; `sha256`: of the one file, empty where the window is a folder.
     `columns`: those that every file has; `absent`: columns of the contract that some file lacks.
@@ -67,6 +67,7 @@ class RowSource:
     """
 
     source: str
+    place: str
     sha256: str
     files: tuple[RowFile, ...]
     columns: frozenset[str]
@@ -79,6 +80,11 @@ class RowSource:
         """The rows, some at a time; DataError for what can't be read."""
         wanted = (*answer_columns(self.contract), *value_columns(self.contract))
         return self._each(wanted, lambda table, row: row_batch(table, self.contract, first_row=row))
+
+    @property
+    def holds_labels(self) -> bool:
+        """Whether it is one file that has the labels in itself, as a recertification needs them."""
+        return bool(self.sha256) and (_is_npz(self.files[0]) or label_column(self.contract) in self.columns)
 
     def answers(self) -> Iterator[Answers]:
         """The rows without their inputs, which are then not even decoded."""
@@ -122,6 +128,7 @@ def open_rows(uri: str, *, data: Data, kept: RowFilter = EVERY_ROW) -> Iterator[
         counts = [_file_rows(file) for file in found.files]
         yield RowSource(
             source=found.source,
+            place=uri if uri.startswith("s3://") else str(Path(uri.removeprefix("file://")).resolve()),
             sha256="" if found.folder else found.files[0].sha256,
             files=found.files,
             columns=columns,

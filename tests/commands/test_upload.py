@@ -13,7 +13,7 @@ from tests.kubeflow.compiled_example import write_compiled
 from tests.kubeflow.stand_in import StandIn
 from tests.kubeflow.stand_in_http import Fault
 
-NAMES = ["certified-training", "certify-model", "recertification"]
+NAMES = ["certified-training", "certify-model", "drift-monitoring", "recertification"]
 
 
 @pytest.fixture

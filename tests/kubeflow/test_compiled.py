@@ -58,7 +58,8 @@ def test_steps_stand_in_the_order_of_their_needs_with_loops_opened(tmp_path: Pat
 
 def test_every_shipped_pipeline_takes_a_specification_and_a_store_and_has_steps() -> None:
     found = {pipeline.name: pipeline for pipeline in shipped(by_uri=False)}
-    assert found.keys() == {"certified-training", "certify-model", "recertification"}
+    assert found.keys() == {"certified-training", "certify-model", "recertification", "drift-monitoring"}
+    assert steps_of(found.pop("drift-monitoring").spec) == ["drift-monitoring"]
     for pipeline in found.values():
         assert {"certification", "certificate-issue"} <= set(steps_of(pipeline.spec))
     assert {"specification", "store"} <= inputs_of(found["certified-training"].spec).keys()

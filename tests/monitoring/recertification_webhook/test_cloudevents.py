@@ -111,3 +111,10 @@ def test_a_body_of_another_type_is_refused(server: Running, kind: str) -> None:
     answer = server.client.post("/v1/cloudevents", content=b"[]", headers={"Content-Type": kind} if kind else {})
     assert answer.status_code == 415
     assert "application/cloudevents+json" in answer.json()["error"]
+
+
+def test_data_that_is_missing_is_said_of_the_documented_form(server: Running) -> None:
+    event = {"specversion": "1.0", "id": "1", "source": "s", "type": "io.robustcert.incident.reported"}
+    answer = server.client.post("/v1/cloudevents", json=event, headers={"Content-Type": "application/cloudevents+json"})
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("expected a body as CloudEvent in /openapi.json, got missing at data")

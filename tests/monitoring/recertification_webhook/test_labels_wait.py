@@ -20,7 +20,7 @@ SHA256 = "ef" * 32
 def recorded(office: Office, *, verdict: str, labelled: int = 500) -> None:
     """A drift record of the digits model, evaluated now."""
     now = rfc3339(office.now)
-    part = {"source": "s3://bucket/w.parquet", "sha256": SHA256, "labelled": labelled, "lastAt": now}
+    part = {"place": "s3://bucket/w.parquet", "sha256": SHA256, "labelled": labelled, "lastAt": now}
     window = drift_record().window.model_dump(by_alias=True) | part
     record = drift_record(modelSha256=model_sha256("digits"), window=window, verdict=verdict, evaluatedAt=now)
     write_record(office.small.store, record, key=office.small.key)
@@ -106,6 +106,21 @@ def test_a_person_decides_to_go_without(office: Office, reason: str) -> None:
     office.passes(1, later=timedelta(minutes=5))
     assert [order.window_uri for order in office.backend.orders] == [""]
     assert office.view(request).state == "running"
+
+
+def test_the_next_request_for_a_suspended_certificate_waits_too(office: Office) -> None:
+    first = gross(office)
+    office.controller.cancel(first, by="ann")
+    offer = office.offer(source="schedule", reason="schedule")
+    office.passes(2, later=office.settings.cool_down)
+    assert (office.view(offer.request_id).last_error, office.backend.orders) == (WAITING, [])
+
+
+def test_an_alert_that_names_no_person_is_none(office: Office) -> None:
+    offer = office.offer(suspend=True, reason="incident")
+    office.offer(suspend=True)
+    office.passes(2, later=timedelta(minutes=5))
+    assert office.view(offer.request_id).state == "queued"
 
 
 def test_a_retried_dead_letter_goes_without(office: Office) -> None:

@@ -23,7 +23,7 @@ NOTHING = ("", "")
 def recorded(office: Office, *, key: SigningKey | None = None, day: int = 20, **changes: Any) -> None:
     """A drift record of the digits model; `changes` are of its window."""
     window = drift_record().window.model_dump(by_alias=True) | {
-        "source": "s3://bucket/window.parquet",
+        "place": "s3://bucket/window.parquet",
         "sha256": SHA256,
         "labelled": 1000,
         "lastAt": f"2026-11-{day}T00:00:00Z",
@@ -42,7 +42,7 @@ def ordered(office: Office, reason: str = "input-drift") -> tuple[str, str]:
 
 
 def test_a_drifted_model_is_judged_on_its_newest_window(office: Office) -> None:
-    recorded(office, source="s3://bucket/older.parquet", day=19)
+    recorded(office, place="s3://bucket/older.parquet", day=19)
     recorded(office)
     assert ordered(office) == ("s3://bucket/window.parquet", SHA256)
 
@@ -58,7 +58,7 @@ def test_without_drift_there_is_no_window(office: Office, reason: str) -> None:
     [
         {"labelled": 0},
         {"sha256": "", "files": ({"name": "a.parquet", "sha256": SHA256},)},
-        {"source": "/data/window.parquet"},
+        {"place": "/data/window.parquet"},
     ],
     ids=["unlabelled", "a folder", "a path that pods can't see"],
 )
@@ -70,7 +70,7 @@ def test_a_window_that_the_run_could_not_use_is_left_out(office: Office, changes
 def test_a_run_on_this_machine_may_read_a_path(make_office: MakeOffice, tmp_path: Path) -> None:
     local = BackendSettings(local=LocalSettings(folder=tmp_path / "runs", signing_key=tmp_path / "key"))
     office = make_office(backend=local)
-    recorded(office, source="/data/window.parquet")
+    recorded(office, place="/data/window.parquet")
     assert ordered(office) == ("/data/window.parquet", SHA256)
 
 
