@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sqlite3
 from datetime import timedelta
@@ -12,7 +13,8 @@ from monitoring.recertification_webhook.requests import State
 from monitoring.recertification_webhook.schema import milliseconds
 from monitoring.recertification_webhook.suspension import want_suspension
 from monitoring.recertification_webhook.transaction import Transaction
-from robustcert.recertification import Facts, why_suspend
+from monitoring.recertification_webhook.window import DOUBTED
+from robustcert.recertification import Facts, Reason, why_suspend
 
 ACTOR = "controller"
 JITTER = 0.1
@@ -29,6 +31,7 @@ def succeed(context: Context, row: sqlite3.Row, *, certificate: str, run_id: str
         if finish(transaction, row["id"], before=state, to="succeeded", outcome="recertified", **columns):
             detail = {"certificate": certificate, "run": run_id}
             transaction.audit("request-succeeded", actor=ACTOR, request_id=row["id"], **detail)
+            _carry_doubt(context, transaction, row["id"], certificate)
 
     context.database.write(work)
 
@@ -95,3 +98,17 @@ def _suspend(context: Context, transaction: Transaction, row: sqlite3.Row, outco
     )
     if (reason := why_suspend(facts)) is not None:
         want_suspension(transaction, row["id"], in_force.certificate_sha256, reason)
+
+
+def _carry_doubt(context: Context, transaction: Transaction, request_id: str, certificate: str) -> None:
+    """Suspends a certificate whose run was under way when drift suspended the old one: it answers nothing of that."""
+    row = transaction.one("SELECT by_person, run_order FROM request WHERE id = ?", request_id)
+    assert row is not None, "the request was just ended"
+    judged = row["run_order"] and json.loads(row["run_order"])["window_sha256"]
+    if judged or row["by_person"] or not context.settings.drift.labels_wait:
+        return
+    for one in transaction.run("SELECT reason, cause FROM suspension WHERE request_id = ?", request_id).fetchall():
+        if one["reason"] in DOUBTED:
+            reason = Reason(code=one["reason"], text=f"as the certificate that it replaces: {one['cause']}")
+            want_suspension(transaction, request_id, certificate, reason)
+            return

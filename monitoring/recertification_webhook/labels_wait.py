@@ -15,9 +15,8 @@ from monitoring.recertification_webhook.endings import ACTOR, end_dead
 from monitoring.recertification_webhook.fleet import InForce
 from monitoring.recertification_webhook.schema import milliseconds
 from monitoring.recertification_webhook.transaction import Transaction
-from monitoring.recertification_webhook.window import BY_DRIFT, window_for
+from monitoring.recertification_webhook.window import BY_DRIFT, DOUBTED, window_for
 
-DOUBTED = BY_DRIFT | {"incident"}  # reasons of a suspension that repeating the certified test alone can't answer
 OUTCOME = "no-labels"
 WAITING = "waits for labelled rows of the drifted traffic: label some and run `robustcert drift`"
 TOO_LATE = "no labelled rows of the drifted traffic came in time; a retry certifies on the test data alone"

@@ -13,6 +13,7 @@ from robustcert.errors import VerificationError
 DRIFTED = ("drifted", "gross")
 MOST_RECORDS = 100  # that are looked through for labels, the newest first
 BY_DRIFT = frozenset({"input-drift", "output-drift", "abstention", "accuracy", "data-quality"})
+DOUBTED = BY_DRIFT | {"incident"}  # reasons of a suspension that repeating the certified test alone can't answer
 
 
 def window_for(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from monitoring.recertification_webhook.labels_wait import WAITING
+from robustcert.certificate.status import read_statuses
 from robustcert.document import rfc3339
 from robustcert.drift.record import write_record
 from tests.drift.records import drift_record
@@ -106,6 +108,37 @@ def test_a_person_decides_to_go_without(office: Office, reason: str) -> None:
     office.passes(1, later=timedelta(minutes=5))
     assert [order.window_uri for order in office.backend.orders] == [""]
     assert office.view(request).state == "running"
+
+
+def statuses_of(office: Office, sha256: str) -> list[str]:
+    keys = (office.small.key.public_key(),)
+    return [one.status for one in read_statuses(office.small.store, sha256, keys=keys)]
+
+
+def finished(office: Office, request: str | None) -> str:
+    """The run of a request issues a certificate and ends well."""
+    certificate = office.certify(request)
+    office.backend.runs[-1] = replace(office.backend.runs[-1], state="succeeded")
+    office.passes(2)
+    assert office.view(request).state == "succeeded"
+    return certificate
+
+
+def test_a_run_that_was_under_way_when_drift_became_gross_does_not_undo_the_suspension(office: Office) -> None:
+    request = office.offer().request_id
+    office.passes()
+    assert len(office.backend.orders) == 1
+    office.offer(suspend=True)
+    office.passes()
+    office.later(timedelta(minutes=5))
+    assert statuses_of(office, finished(office, request)) == ["suspended"]
+
+
+def test_a_run_that_judged_the_labelled_rows_gives_a_certificate_that_counts(office: Office) -> None:
+    request = gross(office)
+    recorded(office, verdict="gross")
+    office.passes(1, later=timedelta(minutes=5))
+    assert statuses_of(office, finished(office, request)) == []
 
 
 def test_the_next_request_for_a_suspended_certificate_waits_too(office: Office) -> None:
