@@ -82,11 +82,11 @@ def ask(url: str, expression: str) -> list[dict[str, Any]]:
     end = time.monotonic() + LONGEST
     while time.monotonic() < end:
         try:
-            answer = httpx.get(f"{url}/api/v1/query", params={"query": expression}, trust_env=False).json()
-            if answer["data"]["result"]:
-                return list(answer["data"]["result"])
+            answer = httpx.get(f"{url}/api/v1/query", params={"query": expression}, trust_env=False)
         except httpx.TransportError:
-            pass
+            continue
+        if answer.status_code == httpx.codes.OK and (found := answer.json()["data"]["result"]):  # 503 while it starts
+            return list(found)
     raise TimeoutError(expression)
 
 
