@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint format format-check typecheck generate generate-check lint-pipelines lock clean image test-containers test-cluster test-s3 test-monitoring prometheus demo soak soak-controller
+.PHONY: help run test check lint format format-check typecheck generate generate-check lint-pipelines lock clean image monitoring-image test-containers test-cluster test-s3 test-monitoring prometheus demo soak soak-controller
 
 FITS = import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
@@ -78,6 +78,14 @@ image: ## Build the image with docker or podman: TARGET=cpu|gpu, IMAGE=name, BAS
 		$(DOCKER) cp $$container:/opt/robustcert/sbom.cdx.json dist/robustcert-$(TARGET).cdx.json && \
 		$(DOCKER) rm $$container >/dev/null
 	@echo "built $(IMAGE); what is in it: dist/robustcert-$(TARGET).cdx.json"
+
+MONITORING_IMAGE ?= ghcr.io/robustcert/robustcert-monitoring:$(VERSION)
+
+monitoring-image: ## Build the image of exporter and controller, without torch: MONITORING_IMAGE=name, BASE, PIP_CONF as for image
+	@test -n "$(DOCKER)" || { echo "expected docker or podman, got neither; install one" >&2; exit 2; }
+	DOCKER_BUILDKIT=1 $(DOCKER) build --file monitoring/Dockerfile --tag $(MONITORING_IMAGE) \
+		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --build-arg SOURCE_DATE_EPOCH=$(COMMITTED) \
+		$(if $(BASE),--build-arg BASE=$(BASE)) $(if $(PIP_CONF),--secret "id=pip$(COMMA)src=$(PIP_CONF)") $(BUILD_OPTIONS) .
 
 test-containers: $(VENV)/all.stamp ## Test the image and the pipelines in containers: with dockerd and debootstrap, as root, or with DOCKER_HOST and BASE
 	@test -n "$$DOCKER_HOST$$(command -v dockerd)" -a -n "$$BASE$$(command -v debootstrap)" || { test "$$(id -u)" = 0 && \
