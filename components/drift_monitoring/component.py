@@ -1,6 +1,6 @@
 """Kubeflow component: compares a window of production data with what was certified, and signs a drift record."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kfp import dsl
 
@@ -50,9 +50,9 @@ def drift_monitoring(
 
     made = {"report": report, "evidence": evidence, "record": record}
     files = DriftFiles(**{name: Path(artifact.path) for name, artifact in made.items()})
-    text = {"store": store, "certificate": certificate, "window": window_uri, "labels": labels_uri}
-    text |= {"reference_window": reference_window_uri, "policy": policy, "trusted_key": trusted_key}
-    order = DriftOrder(**text, last_hours=last_hours)  # type: ignore[arg-type]
+    given: dict[str, Any] = {"store": store, "certificate": certificate, "window": window_uri, "labels": labels_uri}
+    given |= {"reference_window": reference_window_uri, "policy": policy, "trusted_key": trusted_key}
+    order = DriftOrder(**given, last_hours=last_hours)
     passphrase = os.environ.get("ROBUSTCERT_KEY_PASSPHRASE")
     found = monitor_drift(order, signing_key=record_key, passphrase=passphrase, files=files)
     return found.record.verdict, found.record.summary, found.document

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,7 @@ class Alert:
         return self.labels["alertname"]
 
 
-class Program:
+class Program(ABC):
     """A context manager: a program that listens on `port` of loopback and keeps what it writes below `folder`."""
 
     def __init__(self, folder: Path, config: Mapping[str, object]) -> None:
@@ -77,9 +78,9 @@ class Program:
         """What it printed, over all its starts."""
         return self.folder / "output.log"
 
+    @abstractmethod
     def command(self) -> list[str]:
         """The command line."""
-        raise NotImplementedError
 
     def start(self) -> None:
         """Starts it and returns when it is ready; WorldError where it ends or is not ready in time."""

@@ -111,7 +111,7 @@ class Controller:
             conditions["number < (SELECT number FROM request WHERE id = ?)"] = self._known(after)
         chosen = {text: value for text, value in conditions.items() if value is not None}
         where = f"WHERE {' AND '.join(chosen)}" if chosen else ""
-        statement = f"SELECT * FROM request {where} ORDER BY number DESC LIMIT ?"  # noqa: S608  no value is in it
+        statement = f"SELECT * FROM request {where} ORDER BY number DESC LIMIT ?"
         values = (*chosen.values(), max(1, min(limit, MOST_SHOWN)))
         return self._database.read(lambda one: views(one, one.execute(statement, values).fetchall()))
 

@@ -41,7 +41,7 @@ def _states(connection: sqlite3.Connection) -> dict[str, int]:
 
 
 def _oldest(connection: sqlite3.Connection) -> float | None:
-    (found,) = connection.execute(f"SELECT min(created_at) FROM request WHERE state IN {Open}").fetchone()  # noqa: S608
+    (found,) = connection.execute(f"SELECT min(created_at) FROM request WHERE state IN {Open}").fetchone()
     return None if found is None else found / 1000
 
 

@@ -34,7 +34,7 @@ def retry(transaction: Transaction, request_id: str, *, by: str, allowed: int) -
     assert row is not None, "the caller has looked"
     if row["state"] != "dead":
         raise _conflict("a dead request", row["state"])
-    query = f"SELECT id FROM request WHERE model = ? AND version = ? AND state IN {Open}"  # noqa: S608
+    query = f"SELECT id FROM request WHERE model = ? AND version = ? AND state IN {Open}"
     if (other := transaction.one(query, row["model"], row["version"])) is not None:
         raise _conflict("no open request for that model version", f"request {other['id']}")
     columns = {

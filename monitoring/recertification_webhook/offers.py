@@ -98,7 +98,7 @@ def _new(rules: Rules, trigger: Trigger) -> Offer:
     if in_force is None:
         return _unknown(rules, trigger)
     key = (in_force.model, in_force.version)
-    found = rules.transaction.one(f"SELECT * FROM request WHERE model = ? AND version = ? AND state IN {Open}", *key)  # noqa: S608
+    found = rules.transaction.one(f"SELECT * FROM request WHERE model = ? AND version = ? AND state IN {Open}", *key)
     if found is not None:
         return _join(rules, trigger, found, result="merged", why="")
     if (same := _same_condition(rules, trigger, in_force)) is not None:
@@ -255,7 +255,7 @@ def _keep_episode(
 
 def _change_episode(rules: Rules, trigger: Trigger, assignments: str, *values: int) -> None:
     rules.transaction.run(
-        f"UPDATE episode SET {assignments} WHERE source = ? AND model = ? AND version = ? AND episode = ?",  # noqa: S608
+        f"UPDATE episode SET {assignments} WHERE source = ? AND model = ? AND version = ? AND episode = ?",
         *(*values, trigger.source, trigger.model, trigger.version, trigger.episode),
     )
 

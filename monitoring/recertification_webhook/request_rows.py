@@ -49,7 +49,7 @@ def move(transaction: Transaction, request_id: str, *, before: State, to: State,
     names = ["state", "updated_at", *columns]
     values = (to, milliseconds(transaction.now), *columns.values())
     assignments = ", ".join(f"{name} = ?" for name in names)
-    statement = f"UPDATE request SET {assignments} WHERE id = ? AND state = ?"  # noqa: S608  names are ours
+    statement = f"UPDATE request SET {assignments} WHERE id = ? AND state = ?"
     return transaction.run(statement, *values, request_id, before).rowcount == 1
 
 

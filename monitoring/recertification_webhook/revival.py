@@ -24,7 +24,7 @@ def revive_known(context: Context) -> None:
 
 def _revive(context: Context, row: sqlite3.Row, found: InForce) -> None:
     def work(transaction: Transaction) -> None:
-        query = f"SELECT id FROM request WHERE model = ? AND version = ? AND state IN {Open}"  # noqa: S608
+        query = f"SELECT id FROM request WHERE model = ? AND version = ? AND state IN {Open}"
         open_one = transaction.one(query, found.model, found.version)
         if open_one is None:
             _queue(transaction, row, found)

@@ -219,7 +219,7 @@ def running(controller: Controller, **given: Any) -> Iterator[Running]:
     ):
         scheme = "http" if wanted.tls is None else "https"
         url = f"{scheme}://127.0.0.1:{bound.getsockname()[1]}"
-        with httpx.Client(base_url=url, trust_env=False, timeout=30, verify=False) as client:  # noqa: S501
+        with httpx.Client(base_url=url, trust_env=False, timeout=30, verify=False) as client:  # noqa: S501  a certificate of its own
             yield Running(url=url, desk=desk, controller=controller, client=client)
 
 
