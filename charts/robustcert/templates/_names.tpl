@@ -1,0 +1,75 @@
+{{/* Names and labels that all objects share. */}}
+
+{{/* The chart's name, or what replaces it. */}}
+{{- define "robustcert.name" -}}
+{{ default .Chart.Name .Values.nameOverride }}
+{{- end }}
+
+{{/* Release and chart in one name of at most 40 characters, so that every suffix fits. */}}
+{{- define "robustcert.fullname" -}}
+{{- $name := include "robustcert.name" . -}}
+{{- $full := .Values.fullnameOverride | default (contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name)) -}}
+{{ $full | trunc 40 | trimSuffix "-" }}
+{{- end }}
+
+{{/* Name of a program's objects. Arguments: (dict "root" $ "component" "exporter"). */}}
+{{- define "robustcert.component" -}}
+{{ include "robustcert.fullname" .root }}-{{ .component }}
+{{- end }}
+
+{{/* Name of a CronJob, of at most 52 characters. Arguments: (dict "root" $ "kind" "drift" "name" $job.name). */}}
+{{- define "robustcert.jobName" -}}
+{{ include "robustcert.fullname" .root | trunc 22 | trimSuffix "-" }}-{{ .kind }}-{{ .name }}
+{{- end }}
+
+{{/* What selects a program's pods; never changes between releases. Arguments: (dict "root" $ "component" "exporter"). */}}
+{{- define "robustcert.selector" -}}
+app.kubernetes.io/name: {{ include "robustcert.name" .root }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end }}
+
+{{/* All labels of an object; `component` as above. */}}
+{{- define "robustcert.labels" -}}
+{{ include "robustcert.selector" . }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: robustcert
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{- with .root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* The block `metadata` of an object. Arguments: root, component, name, and optionally namespace, labels, annotations. */}}
+{{- define "robustcert.metadata" -}}
+name: {{ .name }}
+namespace: {{ .namespace | default .root.Release.Namespace }}
+labels:
+  {{- include "robustcert.labels" . | nindent 2 }}
+  {{- with .labels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with merge (dict) (.annotations | default dict) .root.Values.commonAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* Name of a program's ServiceAccount. Arguments: root, component, account (its values). */}}
+{{- define "robustcert.serviceAccountName" -}}
+{{ .account.name | default (include "robustcert.component" .) }}
+{{- end }}
+
+{{/* An image. Arguments: root, image (its values). */}}
+{{- define "robustcert.image" -}}
+{{- $repository := .image.repository -}}
+{{- with .root.Values.images.registry }}{{ $repository = printf "%s/%s" (trimSuffix "/" .) ($repository | trimPrefix "ghcr.io/") }}{{ end -}}
+{{- if .image.digest -}}
+{{ $repository }}@{{ .image.digest }}
+{{- else if .root.Values.images.requireDigest -}}
+{{ fail (printf "expected a digest of image %s, got none; set images.*.digest, or images.requireDigest to false" $repository) }}
+{{- else -}}
+{{ $repository }}:{{ .image.tag | default .root.Chart.AppVersion }}
+{{- end -}}
+{{- end }}
