@@ -32,7 +32,10 @@ def _own_settings_only() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _loopback_only() -> Iterator[None]:
+def _loopback_only(request: pytest.FixtureRequest) -> Iterator[None]:
+    if request.config.option.markexpr == "cluster":  # asked for by name, with an address of the person who runs it
+        yield
+        return
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", _connect_on_loopback)
         yield
