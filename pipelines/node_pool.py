@@ -23,7 +23,10 @@ GPU_STEPS = frozenset(
         "recertification_model",
     }
 )
-STORE_KEYS = {name: name for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")}
+STORE_KEYS = {
+    name: name for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "SSL_CERT_FILE")
+}
+STORE_FOLDER = "/var/run/secrets/robustcert/store"
 PASSPHRASE = {"passphrase": "ROBUSTCERT_KEY_PASSPHRASE"}
 SHARED_MEMORY = "/dev/shm"  # noqa: S108  the one place where data loaders look
 
@@ -125,8 +128,12 @@ def on_gpu_pool(task: PipelineTask, pool: NodePool, fixed: CompileTime) -> Pipel
 
 
 def opens_store(task: PipelineTask, pool: NodePool) -> PipelineTask:
-    """The store's credentials, as environment variables from a secret."""
-    return kubernetes.use_secret_as_env(task, pool.store_secret, secret_key_to_env=STORE_KEYS, optional=True)
+    """The store's credentials, as environment variables from a secret, and as files for a `ca.crt` that is in it.
+
+    A server whose certificate is by an authority of its own needs both: the file, and SSL_CERT_FILE, which names it.
+    """
+    kubernetes.use_secret_as_env(task, pool.store_secret, secret_key_to_env=STORE_KEYS, optional=True)
+    return kubernetes.use_secret_as_volume(task, pool.store_secret, mount_path=STORE_FOLDER, optional=True)
 
 
 def signs(task: PipelineTask, pool: NodePool) -> PipelineTask:

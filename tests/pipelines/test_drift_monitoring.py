@@ -39,9 +39,9 @@ def test_one_step_has_the_drift_secret_and_not_the_one_that_signs_certificates(c
         for part in ("secretAsEnv", "secretAsVolume")
         for item in told[part]
     ]
-    assert sorted(named) == ["drift_secret", "drift_secret", "store_secret"]
-    (volume,) = told["secretAsVolume"]
-    assert (volume["mountPath"], volume["optional"]) == (KEY_FOLDER, True)
+    assert sorted(named) == ["drift_secret", "drift_secret", "store_secret", "store_secret"]
+    volumes = {volume["mountPath"]: volume["optional"] for volume in told["secretAsVolume"]}
+    assert volumes == {KEY_FOLDER: True, "/var/run/secrets/robustcert/store": True}
 
 
 def test_every_input_of_the_step_is_an_input_of_the_pipeline(compiled: list[Parts]) -> None:

@@ -73,7 +73,11 @@ def test_secrets_come_by_name_as_environment_and_as_files(documents: list[dict[s
     _, signing = executor(documents, "exec-work-2")
     (store,) = computing["secretAsEnv"]
     assert {item["envVar"] for item in store["keyToEnv"]} >= {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    assert "SSL_CERT_FILE" in {item["envVar"] for item in store["keyToEnv"]}
     assert store["optional"] is True
+    (files,) = computing["secretAsVolume"]
+    assert files["mountPath"] == "/var/run/secrets/robustcert/store"
+    assert files["secretNameParameter"] == store["secretNameParameter"]
     (passphrase,) = signing["secretAsEnv"]
     assert passphrase["keyToEnv"] == [{"envVar": "ROBUSTCERT_KEY_PASSPHRASE", "secretKey": "passphrase"}]
     (key,) = signing["secretAsVolume"]
@@ -81,7 +85,6 @@ def test_secrets_come_by_name_as_environment_and_as_files(documents: list[dict[s
     assert (
         key["secretNameParameter"] == passphrase["secretNameParameter"] == {"componentInputParameter": "signing_secret"}
     )
-    assert "secretAsVolume" not in computing
 
 
 def test_kubeflows_cache_is_off(documents: list[dict[str, Any]]) -> None:
