@@ -30,10 +30,14 @@ Record = dict[str, Any]
 
 
 class StandIn:
-    """The server; use as a context. `tokens` None is single-user mode, else what is accepted."""
+    """The server; use as a context. `tokens` None is single-user mode, else what is accepted.
 
-    def __init__(self, *, tokens: set[str] | None = None) -> None:
+    `namespaces_required` is its setting REQUIRE_NAMESPACE_FOR_PIPELINES.
+    """
+
+    def __init__(self, *, tokens: set[str] | None = None, namespaces_required: bool = False) -> None:
         self.tokens = tokens
+        self.namespaces_required = namespaces_required
         self.pipelines: list[Record] = []
         self.versions: list[Record] = []
         self.experiments: list[Record] = []
@@ -157,6 +161,8 @@ class StandIn:
 
     def _pipeline(self, name: str, request: Request) -> Record:
         wanted = self._kept_namespace(request.query.get("namespace", ""))
+        if self.namespaces_required and not wanted:
+            raise RefusedError(400, 3, "Namespace is required for pipeline operations")
         for one in self.pipelines:
             if one["name"] == name and one["namespace"] == wanted:
                 return one

@@ -94,6 +94,18 @@ def test_a_pipeline_of_the_namespace_comes_before_the_shared_one(
         assert client.pipeline("q") is None
 
 
+def test_a_server_that_requires_namespaces_has_no_shared_pipelines(
+    connect: Callable[..., KubeflowClient], tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("good")
+    with StandIn(tokens={"good"}, namespaces_required=True) as server:
+        client = connect(server.host, token=tmp_path / "token", namespace="team")
+        assert client.pipeline("p") is None
+        assert client.create_pipeline("p", description="") == client.pipeline("p")
+        with pytest.raises(AnswerError, match="Namespace is required"):
+            connect(server.host, token=tmp_path / "token").pipeline("p")
+
+
 def test_versions_are_found_by_name_and_by_age(client: KubeflowClient, compiled: CompiledPipeline) -> None:
     pipeline = client.create_pipeline("p", description="").pipeline_id
     assert client.latest_version(pipeline) is None
