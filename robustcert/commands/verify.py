@@ -41,6 +41,10 @@ def verify(
     status_key: Annotated[
         Path | None, typer.Option(help="Public key, or folder of them, of who may suspend; the issuer's if absent.")
     ] = None,
+    refuse_components: Annotated[
+        list[Path] | None,
+        typer.Option(help="Advisories (OSV JSON: file, folder or zip); a recorded component they name is refused."),
+    ] = None,
     at: Annotated[str | None, typer.Option(help="Verify as of this UTC time, such as 2027-01-31T00:00:00Z.")] = None,
     replay: Annotated[int, typer.Option(min=0, help="Repeat this many samples and compare votes (needs torch).")] = 0,
     factory: Annotated[
@@ -64,7 +68,7 @@ def verify(
         adversarials=adversarials,
         data_report=data_report,
     )
-    more = _replay_check(replay, factory) if replay else ()
+    more = _component_check(refuse_components or []) + (_replay_check(replay, factory) if replay else ())
     issuer = load_verification_key(key)
     revocation = _revocation(statuses, status_key, issuer)
     found = verify_files(files, key=issuer, now=_now(at), revocation=revocation, more=more)
@@ -125,6 +129,15 @@ def _revocation(statuses: str, status_key: Path | None, issuer: VerificationKey)
 
     keys = (issuer,) if status_key is None else load_trusted_keys(status_key)
     return status_checks.asked(open_store(statuses), keys) if statuses else status_checks.not_asked
+
+
+def _component_check(advisories: list[Path]) -> tuple[Callable[[Case], Finding], ...]:
+    if not advisories:
+        return ()
+    from robustcert.certificate.component_checks import none_of
+    from robustcert.provenance.advisories import load_advisories
+
+    return (none_of(load_advisories(advisories)),)
 
 
 def _replay_check(samples: int, factory: str | None) -> tuple[Callable[[Case], Finding], ...]:

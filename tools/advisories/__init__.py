@@ -1,0 +1,1 @@
+"""The scan of our components: every locked and shipped package against advisories, without a network."""
