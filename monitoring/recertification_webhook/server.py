@@ -20,6 +20,7 @@ from monitoring.recertification_webhook.grafana import Signatures
 from monitoring.recertification_webhook.log import tell
 from monitoring.recertification_webhook.metrics import ControllerCollector, serve_metrics
 from monitoring.recertification_webhook.settings import Settings, TlsSettings
+from monitoring.recertification_webhook.tls_files import follow_files
 from robustcert.errors import InputError, WorldError, expected
 
 MOST_CONNECTIONS = 256  # beyond them 503, so that bodies in memory stay below 256 MiB
@@ -87,6 +88,8 @@ def make_server(settings: Settings, desk: Desk) -> uvicorn.Server:
     except (OSError, ssl.SSLError) as error:
         got = type(error).__name__ + (f" ({error.strerror})" if error.strerror else "")
         raise InputError(expected("certificates and a key in PEM as tls", got=got, remedy="check the files")) from error
+    if settings.tls is not None and config.ssl is not None:
+        follow_files(config.ssl, settings.tls)
     return uvicorn.Server(config)
 
 

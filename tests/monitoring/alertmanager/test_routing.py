@@ -16,6 +16,7 @@ import yaml
 
 from monitoring.demo.programs import Alertmanager
 from tests.monitoring.metric_table import ROOT, rules
+from tools.chart.render import ci_values, render
 
 FILE = ROOT / "monitoring/alertmanager/alertmanager.yml"
 ALERTS = [rule for _, rule in rules() if "alert" in rule]
@@ -65,6 +66,18 @@ def test_the_controllers_token_comes_from_a_file_and_no_secret_stands_in_the_exa
     assert webhook["url"].startswith("https://")
     assert webhook["send_resolved"] is True
     assert set(webhook["http_config"]["authorization"]) == {"type", "credentials_file"}
+
+
+def test_it_leads_to_a_release_of_the_chart_with_tls() -> None:
+    """Release and namespace robustcert, as in all examples."""
+    tls = {"controller": {"tls": {"enabled": True, "issuer": {"name": "platform"}}}}
+    (found,) = (one for one in render({**ci_values()["minimal"], **tls}) if one["kind"] == "AlertmanagerConfig")
+    (hook,) = found["spec"]["receivers"][0]["webhookConfigs"]
+    written = yaml.safe_load(FILE.read_text())["receivers"][0]["webhook_configs"][0]
+    assert (written["url"], written["max_alerts"]) == (hook["url"], hook["maxAlerts"])
+    secret = hook["httpConfig"]["authorization"]["credentials"]
+    token_file = written["http_config"]["authorization"]["credentials_file"]
+    assert token_file.endswith(f"/{secret['name']}/{secret['key']}")
 
 
 def test_groups_are_one_alert_of_one_version() -> None:

@@ -1,5 +1,6 @@
 """Every runbook: its sections, queries that exist, commands that exist, links that lead somewhere."""
 
+import functools
 import re
 import subprocess
 from pathlib import Path
@@ -10,6 +11,8 @@ import yaml
 
 from robustcert.cli import application
 from tests.monitoring.metric_table import ROOT, names, rules, unknown
+from tools.chart.render import ci_values, render
+from tools.chart.values import Values
 
 FOLDER = ROOT / "monitoring/runbooks"
 PAGES = sorted(FOLDER.glob("*.md"))
@@ -26,6 +29,40 @@ def queries(text: str) -> list[str]:
 def commands(text: str) -> list[list[str]]:
     """Words of each `robustcert ...` in the text."""
     return [found.split() for found in re.findall(r"`robustcert ([^`]+)`", text.replace("\n", " "))]
+
+
+def cluster_commands(text: str) -> list[str]:
+    """Each `kubectl ...` and `helm ...` in the text."""
+    return re.findall(r"`((?:kubectl|helm) [^`]+)`", text.replace("\n", " "))
+
+
+@functools.cache
+def installed() -> dict[str, set[str]]:
+    """Kind, in small letters -> names of its objects in a release `robustcert`, with a drift job called NAME."""
+    job = {"name": "name", "certificate": "digits", "window": "s3://logs/digits/", "schedule": "@daily"}
+    found: dict[str, set[str]] = {}
+    for one in render({**ci_values()["minimal"], "drift": {"jobs": [job]}}):
+        found.setdefault(one["kind"].lower(), set()).add(one["metadata"]["name"].replace("-drift-name", "-drift-NAME"))
+        found.setdefault("component", set()).add(one["metadata"]["labels"]["app.kubernetes.io/component"])
+    return found
+
+
+def missing(text: str) -> list[str]:
+    """Objects and components of a release that a text names and the chart does not install."""
+    named = re.findall(r"(?<![\w.:/-])([a-z]+)/(robustcert[\w-]*)", text)
+    accounts = [("serviceaccount", name) for name in re.findall(r"system:serviceaccount:robustcert:([\w-]+)", text)]
+    components = [("component", name) for name in re.findall(r"app\.kubernetes\.io/component=([\w-]+)", text)]
+    return [f"{kind}/{name}" for kind, name in named + accounts + components if name not in installed().get(kind, ())]
+
+
+def unknown_value(path: str) -> bool:
+    """Whether the chart has no such value, dots between its keys."""
+    node = Values().model_dump(by_alias=True)
+    for key in path.split("."):
+        if not isinstance(node, dict) or key not in node:
+            return True
+        node = node[key]
+    return False
 
 
 def wrong_options(words: list[str]) -> list[str]:
@@ -72,6 +109,43 @@ def test_its_queries_read_only_what_something_exports(page: Path) -> None:
 @every_page
 def test_its_commands_exist_with_their_options(page: Path) -> None:
     assert [problem for words in commands(page.read_text()) for problem in wrong_options(words)] == []
+
+
+@every_page
+def test_its_commands_for_a_cluster_name_what_the_chart_installs_and_where(page: Path) -> None:
+    text = page.read_text()
+    assert missing(text) == []
+    for command in cluster_commands(text):
+        words = command.split()
+        assert "can-i" in words or words[words.index("-n" if "-n" in words else "--namespace") + 1] == "robustcert"
+
+
+@every_page
+def test_the_values_of_the_chart_that_it_names_exist(page: Path) -> None:
+    parts = "|".join(name for name in Values().model_dump(by_alias=True) if name != "global")
+    assert [path for path in re.findall(rf"`((?:{parts})(?:\.\w+)*)`", page.read_text()) if unknown_value(path)] == []
+
+
+def test_pages_about_our_programs_say_how_to_see_and_restart_them_in_a_cluster() -> None:
+    said = {page.stem: " ".join(cluster_commands(page.read_text())) for page in PAGES}
+    assert "rollout restart statefulset/robustcert-controller" in said["RobustcertControllerDown"]
+    assert "rollout restart deployment/robustcert-exporter" in said["RobustcertExporterDown"]
+    assert sum("logs" in commands for commands in said.values()) >= 5
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("deployment/robustcert-controller", ["deployment/robustcert-controller"]),
+        ("-l app.kubernetes.io/component=webhook", ["component/webhook"]),
+        ("system:serviceaccount:robustcert:exporter", ["serviceaccount/exporter"]),
+        ("statefulset/robustcert-controller and https://github.com/robustcert", []),
+    ],
+)
+def test_the_reader_of_objects_finds_what_is_not_installed(text: str, wrong: list[str]) -> None:
+    assert missing(text) == wrong
+    assert unknown_value("controller.settings.mostRuning")
+    assert not unknown_value("controller.settings.mostRunning")
 
 
 def test_most_pages_name_a_command() -> None:

@@ -1,1 +1,0 @@
-"""Objects for clusters that run the Prometheus operator."""
