@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint format format-check typecheck generate generate-check lint-pipelines lock clean image monitoring-image test-containers test-cluster test-s3 test-monitoring prometheus demo soak soak-controller
+.PHONY: help run test check lint format format-check typecheck generate generate-check lint-pipelines lock clean image monitoring-image test-containers test-cluster test-s3 test-monitoring test-manifests prometheus kustomize demo soak soak-controller lint-chart chart-values audit release
 
 FITS = import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
@@ -31,7 +31,7 @@ run: $(VENV)/run.stamp ## Install what the main job needs, certify the digits da
 test: $(VENV)/all.stamp ## Run every test with two workers; print line coverage of robustcert/, at least 90 % of it
 	$(TEST_ENVIRONMENT) $(BIN)/python -m pytest -n 2 --dist worksteal --cov=robustcert --cov-report=term --durations=15
 
-check: lint format-check typecheck generate-check lint-pipelines test ## Everything that must hold before a commit lands: all checks, all tests
+check: lint format-check typecheck generate-check lint-pipelines lint-chart audit test ## Everything that must hold before a commit lands: all checks, all tests
 
 # Parts of check.
 
@@ -56,6 +56,32 @@ generate-check: $(VENV)/all.stamp ## Fail where a committed file differs from wh
 
 lint-pipelines: $(VENV)/all.stamp ## Prove on every compiled component and pipeline: node pools, pins, secrets, sizes, patterns
 	$(BIN)/python -m tools.lint_pipelines
+
+lint-chart: $(VENV)/all.stamp ## Render the chart with each ci/*-values.yaml and check every object: Helm, schemas of Kubernetes 1.29-1.37, our own checks
+	$(BIN)/python -m tools.lint_chart
+
+audit: $(VENV)/all.stamp ## Compare pinned components and bills of materials with advisories; DATABASE=folder adds OSV's, see SECURITY.md
+	$(BIN)/python -m tools.advisories $(if $(DATABASE),--database "$(DATABASE)") $(foreach sbom,$(wildcard dist/*.cdx.json),--sbom $(sbom))
+
+# The chart.
+
+chart-values: $(VENV)/all.stamp ## Say what is wrong with a file of values for the chart, path by path: VALUES=file
+	@test -n "$(VALUES)" || { echo "expected a file of values, got none; make chart-values VALUES=values.yaml" >&2; exit 2; }
+	@$(BIN)/python -m tools.chart.check $(VALUES)
+
+KUBECTL_IS_THERE = command -v kubectl >/dev/null
+
+kustomize: ## Install kubectl where it is missing; as root on Debian
+	@$(KUBECTL_IS_THERE) || { test "$$(id -u)" = 0 && apt-get -o DPkg::Lock::Timeout=300 -qq update && \
+		DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -qq install --no-install-recommends kubernetes-client >/dev/null; } || \
+		{ echo "expected kubectl; install it, or run as root on Debian" >&2; exit 2; }
+
+test-manifests: $(VENV)/all.stamp kustomize ## Build every overlay of manifests/ with kubectl and check every object; installed as root on Debian where missing
+	$(TEST_ENVIRONMENT) $(BIN)/python -m pytest -m kustomize --durations=15
+
+release: $(VENV)/all.stamp ## Make a release in dist/release, push nothing: VERSION=1.2.3, OPTIONS="--dry-run --key KEY" (docs/releasing.md)
+	@test "$(origin VERSION)" = "command line" || { echo "expected a version, got none; make release VERSION=1.2.3" >&2; exit 2; }
+	@$(BIN)/python -m tools.release $(VERSION) $(OPTIONS)
 
 # Containers.
 
@@ -86,6 +112,11 @@ monitoring-image: ## Build the image of exporter and controller, without torch: 
 	DOCKER_BUILDKIT=1 $(DOCKER) build --file monitoring/Dockerfile --tag $(MONITORING_IMAGE) \
 		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --build-arg SOURCE_DATE_EPOCH=$(COMMITTED) \
 		$(if $(BASE),--build-arg BASE=$(BASE)) $(if $(PIP_CONF),--secret "id=pip$(COMMA)src=$(PIP_CONF)") $(BUILD_OPTIONS) .
+	@mkdir -p dist
+	@container=$$($(DOCKER) create $(MONITORING_IMAGE)) && \
+		$(DOCKER) cp $$container:/opt/robustcert/sbom.cdx.json dist/robustcert-monitoring.cdx.json && \
+		$(DOCKER) rm $$container >/dev/null
+	@echo "built $(MONITORING_IMAGE); what is in it: dist/robustcert-monitoring.cdx.json"
 
 test-containers: $(VENV)/all.stamp ## Test the image and the pipelines in containers: with dockerd and debootstrap, as root, or with DOCKER_HOST and BASE
 	@test -n "$$DOCKER_HOST$$(command -v dockerd)" -a -n "$$BASE$$(command -v debootstrap)" || { test "$$(id -u)" = 0 && \
@@ -135,10 +166,13 @@ soak-controller: $(VENV)/all.stamp ## Kill the recertification controller at KIL
 
 # A cluster.
 
-test-cluster: $(if $(KUBECONFIG),$(VENV)/all.stamp) ## Test on a real Kubeflow, given by KUBECONFIG and the variables in docs/kubeflow.md
-	@for name in KUBECONFIG ROBUSTCERT_TEST_HOST ROBUSTCERT_TEST_NAMESPACE ROBUSTCERT_TEST_STORE; do \
+test-cluster: $(if $(KUBECONFIG),$(VENV)/all.stamp) ## Test chart and pages on the cluster of KUBECONFIG; on its Kubeflow too, with the variables in docs/kubeflow.md
+	@for name in KUBECONFIG ROBUSTCERT_TEST_NAMESPACE; do \
 		test -n "$${!name}" || { echo "expected $$name to be set, got nothing; docs/kubeflow.md says to what" >&2; exit 2; }; done
-	$(TEST_ENVIRONMENT) $(BIN)/python -m pytest -m cluster tests/cluster
+	@test -n "$$ROBUSTCERT_TEST_HOST" -a -n "$$ROBUSTCERT_TEST_STORE" || \
+		echo "the journey on Kubeflow is left out: ROBUSTCERT_TEST_HOST or ROBUSTCERT_TEST_STORE is not set (docs/kubeflow.md)"
+	$(TEST_ENVIRONMENT) $(BIN)/python -m pytest -m cluster tests/cluster \
+		$(if $(and $(ROBUSTCERT_TEST_HOST),$(ROBUSTCERT_TEST_STORE)),,--ignore tests/cluster/test_kubeflow.py)
 
 # Environment.
 

@@ -260,7 +260,7 @@ def test_every_target_of_the_makefile_explains_itself() -> None:
 
 def test_the_continuous_integration_runs_what_the_readme_names_and_nothing_else() -> None:
     lines = [line for line in (ROOT / ".ci/run").read_text().splitlines() if line and not line.startswith("#")]
-    suites = "make check test-s3 test-containers test-monitoring"
+    suites = "make check test-manifests test-s3 test-containers test-monitoring"
     assert lines == ["set -euo pipefail", 'cd "$(dirname "$0")/.."', suites]
     assert f"`{lines[-1]}`" in (ROOT / "README.md").read_text()
 

@@ -44,6 +44,7 @@ PUBLIC_SUFFIX = ".pub"
 PRIVATE_PERMISSIONS = 0o600
 PUBLIC_PERMISSIONS = 0o644
 MAX_KEY_BYTES = 64 * 1024
+ROOT = 0  # its number as a user
 
 _LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
 _NEW_KEY = "make one with `robustcert keys new`"
@@ -82,14 +83,26 @@ def write_key_pair(path: Path, key: SigningKey, *, passphrase: bytes | None) -> 
 
 
 def load_signing_key(path: Path, *, passphrase: bytes | None) -> SigningKey:
-    """The private key in a file that only its owner can read; KeyFileError on any other file, key or passphrase."""
-    data, mode = _read(path)
-    if mode & 0o077:
-        got = f"mode {mode:o}, readable by others"
+    """The private key in a file that only its owner can read, or that Kubernetes mounted for us alone.
+
+    KeyFileError on any other file, key or passphrase.
+    """
+    data, status = _read(path)
+    if is_open_to_others(status, user=os.geteuid()):
+        got = f"mode {stat.S_IMODE(status.st_mode):o}, readable by others"
         raise KeyFileError(
             expected(f"a private key with mode 600 at '{path}'", got=got, remedy=f"run chmod 600 '{path}'")
         )
     return parse_signing_key(data, passphrase=passphrase, name=str(path))
+
+
+def is_open_to_others(status: os.stat_result, *, user: int) -> bool:
+    """Whether more than `user` (its number) may open a file.
+
+    A mounted Secret belongs to root, and by `fsGroup` to a group of the pod's: mode 440 then is what 400 is elsewhere.
+    """
+    mounted = status.st_uid == ROOT != user
+    return bool(status.st_mode & (0o037 if mounted else 0o077))
 
 
 def parse_signing_key(data: bytes, *, passphrase: bytes | None, name: str) -> SigningKey:
@@ -157,12 +170,12 @@ def _write_new(path: Path, data: bytes, *, permissions: int) -> None:
         raise KeyFileError(disk_failure(error, wanted="to write a key", path=path)) from error
 
 
-def _read(path: Path) -> tuple[bytes, int]:
-    """Bytes and permissions of one open file, so that nobody can swap it in between."""
+def _read(path: Path) -> tuple[bytes, os.stat_result]:
+    """Bytes, owner and permissions of one open file, so that nobody can swap it in between."""
     try:
         with open(path, "rb", opener=_open_without_waiting) as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if not stat.S_ISREG(mode):
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
                 raise _no_file(path)
             data = file.read(MAX_KEY_BYTES + 1)
     except IsADirectoryError as error:
@@ -173,7 +186,7 @@ def _read(path: Path) -> tuple[bytes, int]:
         raise KeyFileError(disk_failure(error, wanted="a readable key file", path=path)) from error
     if len(data) > MAX_KEY_BYTES:
         raise KeyFileError(expected(f"a key file at '{path}'", got=f"over {MAX_KEY_BYTES} bytes", remedy=_NEW_KEY))
-    return data, stat.S_IMODE(mode)
+    return data, status
 
 
 def _open_without_waiting(path: str, flags: int) -> int:

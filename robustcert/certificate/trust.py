@@ -36,9 +36,14 @@ def load_trusted_keys(path: Path) -> tuple[VerificationKey, ...]:
 
 def open_by_any(data: bytes, keys: Sequence[VerificationKey]) -> bytes:
     """The payload of an envelope that one of `keys` signed; VerificationError otherwise, as `open_envelope`."""
+    return open_envelope(data, signer_among(data, keys))
+
+
+def signer_among(data: bytes, keys: Sequence[VerificationKey]) -> VerificationKey:
+    """The key that an envelope names; whether that key signed is to be checked next. VerificationError for another."""
     for key in keys:
-        if key_id(key).encode() in data:  # the envelope names its key; whether that key signed is checked next
-            return open_envelope(data, key)
+        if key_id(key).encode() in data:
+            return key
     remedy = "get the signer's public key over a channel that you trust"
     raise VerificationError(
         expected(f"a signature by one of {len(keys)} trusted keys", got="one by another key, or none", remedy=remedy)

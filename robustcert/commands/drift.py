@@ -47,17 +47,24 @@ def drift(
     last_hours: Annotated[
         int, typer.Option(min=0, help="Only rows of so many hours before now; all of them where 0.")
     ] = 0,
-    trusted_key: Annotated[Path | None, typer.Option(help="Public key that must have signed the certificate.")] = None,
+    trusted_key: Annotated[
+        Path | None,
+        typer.Option(help="Public key, or a folder of them, one of which must have signed the certificate."),
+    ] = None,
     inject: Annotated[
         str,
         typer.Option(help="Plant a fault first, KIND or KIND:SEVERITY (1 to 5), such as noise:3; nothing is stored."),
     ] = "",
     out: Annotated[Path | None, typer.Option(help="Folder for the pages; out/<name>-drift where absent.")] = None,
+    report_only: Annotated[
+        bool, typer.Option(help="Exit status 0 once a signed record is stored, whatever it says: for scheduled jobs.")
+    ] = False,
 ) -> None:
     """Test a window of production data for drift, and put a signed record into the store.
 
     Exit status 0: clean. 1: drifted, so that the certificate's premise does not surely hold; no model was run anew and
-    nothing was recertified. 2: wrong input, or a window that can't tell (too few rows, broken data).
+    nothing was recertified. 2: wrong input, or a window that can't tell (too few rows, broken data). With --report-only
+    0 wherever a record was stored: alerts on it do the rest.
     """
     from robustcert.certificate.keys import load_signing_key
     from robustcert.commands.keys import PASSPHRASE_VARIABLE
@@ -65,6 +72,8 @@ def drift(
     from robustcert.extras import require_modules
     from robustcert.steps.drift_monitoring import DriftOrder, measure_drift
 
+    if report_only and inject:
+        raise InputError(expected("--report-only or --inject", got="both", remedy="a replay stores no record"))
     require_modules("torch", "jinja2", "pyarrow")
     passphrase = os.environ.get(PASSPHRASE_VARIABLE)
     order = DriftOrder(
@@ -88,7 +97,8 @@ def drift(
     _write(found, folder)
     show(found.record, plain_console())
     typer.echo(f"record       {found.document or 'not stored: a replay'}\nreport       {folder / REPORT}")
-    _end(found.record)
+    if not report_only:
+        _end(found.record)
 
 
 def fault_of(text: str) -> Fault:

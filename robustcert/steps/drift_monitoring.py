@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from robustcert.certificate.bundle import certificate_name
 from robustcert.certificate.certified import Certified, find_certificate, open_certified
 from robustcert.certificate.keys import SigningKey, VerificationKey, load_signing_key, load_verification_key
+from robustcert.certificate.trust import load_trusted_keys, signer_among
 from robustcert.drift.assembly import DriftReport, assemble
 from robustcert.drift.faults import Fault, inject
 from robustcert.drift.monitor import Progress, WindowRequest, monitor
@@ -20,6 +22,7 @@ from robustcert.drift.policy import DriftPolicy, parse_policy, read_policy
 from robustcert.drift.record import DriftRecord, signed_record, write_record
 from robustcert.drift.rows import RowFilter, open_rows
 from robustcert.errors import InputError, expected
+from robustcert.provenance.run_record import RunRecord
 from robustcert.specification_file import recorded_specification
 from robustcert.steps.step import one_line_failures, progress
 from robustcert.storage.store import Store, open_store
@@ -36,8 +39,9 @@ class DriftOrder:
 
     `certificate`: SHA-256, 8 of its digits or more, or a published name. `window`, `labels`, `reference_window`: paths
     or s3:// URIs. `policy`: a path, an s3:// URI, or the YAML text itself where it has more than one line.
-    `trusted_key`: a public key, as PEM text or path. `last_hours`: only rows of so many hours before now; 0 for all.
-    `fault`: planted into the window first, to see what would be found; such a replay leaves nothing in the store.
+    `trusted_key`: a public key, as PEM text or path, or a folder of them. `last_hours`: only rows of so many hours
+    before now; 0 for all. `fault`: planted into the window first, to see what would be found; such a replay leaves
+    nothing in the store.
     """
 
     store: str
@@ -89,7 +93,7 @@ def measure_drift(order: DriftOrder, *, key: SigningKey, now: datetime, on_progr
     """Measures a window, and puts pages and signed record into the store."""
     store, policy = open_store(order.store), policy_of(order.policy)
     record = find_certificate(store, order.certificate)
-    certified = open_certified(store, record, trusted=trusted_key_of(order.trusted_key))
+    certified = open_certified(store, record, trusted=_issuer(store, record, order.trusted_key))
     with tempfile.TemporaryDirectory(prefix="robustcert-") as scratch:
         request = WindowRequest(
             window=_window(order, certified, Path(scratch)),
@@ -126,6 +130,14 @@ def trusted_key_of(key: str) -> VerificationKey | None:
         path = Path(folder) / "trusted_key"
         path.write_text(key)
         return load_verification_key(path)
+
+
+def _issuer(store: Store, record: RunRecord, trusted: str) -> VerificationKey | None:
+    """The trusted key, of a folder's the one that the certificate names; what it says is checked with it next."""
+    if not trusted or trusted.startswith(PEM) or not Path(trusted).is_dir():
+        return trusted_key_of(trusted)
+    certificate = store.read_document(certificate_name(record.certificate_sha256)) or b""
+    return signer_among(certificate, load_trusted_keys(Path(trusted)))
 
 
 def _window(order: DriftOrder, certified: Certified, scratch: Path) -> str:

@@ -24,6 +24,7 @@ from robustcert.certificate.keys import (
     MAX_KEY_BYTES,
     KeyKind,
     SigningKey,
+    is_open_to_others,
     key_id,
     load_signing_key,
     load_verification_key,
@@ -168,6 +169,36 @@ def test_a_private_key_that_others_can_open_is_refused(tmp_path: Path, mode: int
         load_signing_key(tmp_path / "issuer", passphrase=None)
 
 
+@pytest.mark.parametrize(
+    ("mode", "owner", "user", "open_to_others"),
+    [
+        (0o440, 0, 65532, False),  # what the kubelet makes of a Secret in a pod with fsGroup
+        (0o400, 0, 65532, False),
+        (0o640, 0, 65532, False),
+        (0o460, 0, 65532, True),  # the group could replace it
+        (0o444, 0, 65532, True),  # a Secret in a pod without fsGroup
+        (0o440, 1000, 65532, True),  # another person's
+        (0o440, 0, 0, True),
+        (0o440, 65532, 65532, True),
+    ],
+)
+def test_a_key_is_open_to_others_unless_it_is_ours_alone_or_mounted_by_kubernetes(
+    mode: int, owner: int, user: int, open_to_others: bool
+) -> None:
+    status = os.stat_result((stat.S_IFREG | mode, 1, 1, 1, owner, user, 64, 0, 0, 0))
+    assert is_open_to_others(status, user=user) is open_to_others
+
+
+def test_a_secret_mounted_for_the_group_of_the_pod_is_loaded() -> None:
+    with mounted_secret(mode=0o440) as key:
+        if key.stat().st_uid == os.geteuid():  # who is not root can mount none, and 440 of one's own is refused
+            with pytest.raises(KeyFileError, match="mode 440, readable by others"):
+                load_signing_key(key, passphrase=None)
+        else:
+            loaded = load_signing_key(key, passphrase=None)
+            assert key_id(loaded.public_key()) == hashlib.sha256(base64.b64decode(RFC_PUBLIC)).hexdigest()
+
+
 def test_a_private_key_of_mode_400_and_one_behind_a_link_are_accepted(tmp_path: Path) -> None:
     write_key_pair(tmp_path / "issuer", new_key("ed25519"), passphrase=None)
     (tmp_path / "issuer").chmod(0o400)
@@ -275,6 +306,27 @@ def test_a_key_that_this_user_may_not_read_and_a_folder_that_it_may_not_write_ar
         pytest.raises(KeyFileError, match="to write a key, got 'Permission denied'"),
     ):
         write_key_pair(folder / "other", new_key("ed25519"), passphrase=None)
+
+
+@contextmanager
+def mounted_secret(*, mode: int) -> Iterator[Path]:
+    """A key behind the two links that the kubelet makes; root, who owns it then, becomes a user of the key's group."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, user, group = Path(name), os.geteuid(), os.getegid()
+        folder.chmod(0o755)
+        (folder / "..2026").mkdir(mode=0o755)
+        save(folder / "..2026" / "key", pem("PRIVATE KEY", RFC_PRIVATE)).chmod(mode)
+        (folder / "..data").symlink_to("..2026")
+        (folder / "key").symlink_to("..data/key")
+        try:
+            if user == 0:
+                os.chown(folder / "key", 0, 65532)
+                os.setegid(65532)
+                os.seteuid(65532)
+            yield folder / "key"
+        finally:
+            os.seteuid(user)
+            os.setegid(group)
 
 
 @contextmanager

@@ -112,6 +112,45 @@ def test_a_window_that_can_not_tell_ends_with_status_2_and_a_record(
     assert len(store.list_documents("drift/")) == 1
 
 
+@pytest.mark.parametrize(("rows", "verdict"), [("clean", "CLEAN"), ("noisy", "DRIFTED|GROSS"), ("few", "UNDECIDED")])
+def test_a_report_alone_ends_with_status_0_whatever_the_record_says(
+    command_line: CommandLine, chain: Chain, store: Store, tmp_path: Path, rows: str, verdict: str
+) -> None:
+    x = training_rows(chain)[0]
+    window = write_window(tmp_path / "w.parquet", {"clean": x, "noisy": noisy(x), "few": np.zeros((5, 64))}[rows])
+    found = drift(command_line, chain, window, "--report-only")
+    assert (found.status, found.err) == (0, "")
+    assert re.search(f"verdict      ({verdict}): ", found.out)
+    (document,) = store.list_documents("drift/")
+    assert f"record       {document}\n" in found.out
+    assert parse_record(store.read_document(document) or b"", keys=(chain.key,)).name == "digits"
+
+
+@pytest.mark.parametrize("options", [("--window", "nowhere.parquet"), ("--key", "none"), ("--inject", "noise")])
+def test_a_report_alone_fails_where_no_record_is_stored(
+    command_line: CommandLine, chain: Chain, store: Store, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    window = write_window(tmp_path / "w.parquet", training_rows(chain)[0])
+    found = drift(command_line, chain, window, "--report-only", *options)
+    assert (found.status, found.out, found.err.count("\n")) == (2, "", 1)
+    assert store.list_documents("drift/") == []
+
+
+def test_the_certificate_may_be_signed_by_one_of_a_folder_of_keys(
+    command_line: CommandLine, chain: Chain, store: Store, tmp_path: Path
+) -> None:
+    window, keys = write_window(tmp_path / "w.parquet", np.zeros((5, 64))), tmp_path / "keys"
+    assert command_line("keys", "new", tmp_path / "drift").status == 0
+    keys.mkdir()
+    (tmp_path / "drift.pub").rename(keys / "drift.pub")
+    refused = drift(command_line, chain, window, "--report-only", "--trusted-key", keys)
+    assert (refused.status, refused.out) == (1, "")
+    assert "expected a signature by one of 1 trusted keys, got one by another key" in refused.err
+    (keys / "issuer.pub").write_bytes(chain.public_key.read_bytes())
+    assert drift(command_line, chain, window, "--report-only", "--trusted-key", keys).status == 0
+    assert len(store.list_documents("drift/")) == 1
+
+
 def test_a_fault_is_named_by_kind_and_severity() -> None:
     assert (fault_of("stuck").severity, fault_of("unit:5").size) == (3, 1000.0)
     for text in ("noise:6", "noise:0", ":3", "noise:x"):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.chain import Chain
 from tests.command_line import CommandLine
+
+BOUNDS = [{"introduced": "0"}, {"fixed": "99.0"}]
 
 
 def test_a_bundle_verifies_with_exit_0_and_says_what_stays_open(command_line: CommandLine, chain: Chain) -> None:
@@ -60,3 +64,33 @@ def test_wrong_usage_is_exit_2(command_line: CommandLine, chain: Chain, option: 
 
 def test_the_private_key_is_refused_where_the_public_one_is_wanted(command_line: CommandLine, chain: Chain) -> None:
     assert command_line("verify", chain.bundle, "--key", chain.signing_key).status == 2
+
+
+def advisory(package: str) -> str:
+    affected = {"package": {"ecosystem": "PyPI", "name": package}, "ranges": [{"type": "ECOSYSTEM", "events": BOUNDS}]}
+    return json.dumps({"id": f"TEST-{package}", "affected": [affected]})
+
+
+def test_a_known_bad_component_is_refused_where_advisories_are_given(
+    command_line: CommandLine, chain: Chain, tmp_path: Path
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/numpy.json").write_text(advisory("numpy"))
+    (tmp_path / "pillow.json").write_text(advisory("pillow"))
+    verify = ("verify", chain.bundle, "--key", chain.public_key, "--refuse-components", tmp_path / "pillow.json")
+    unnamed = command_line(*verify)
+    assert (unnamed.status, "ok      components: none of " in unnamed.out) == (0, True), unnamed
+    named = command_line(*verify, "--refuse-components", tmp_path / "folder")
+    assert named.status == 1
+    assert re.fullmatch(r"REFUSED: numpy [0-9.]+: TEST-numpy \(fixed in 99\.0\)", named.out.splitlines()[-1])
+
+
+def test_without_advisories_nothing_is_said_of_components(command_line: CommandLine, chain: Chain) -> None:
+    assert "components" not in command_line("verify", chain.bundle, "--key", chain.public_key).out
+
+
+def test_a_malformed_advisory_is_wrong_usage(command_line: CommandLine, chain: Chain, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("[]")
+    found = command_line("verify", chain.bundle, "--key", chain.public_key, "--refuse-components", tmp_path)
+    assert (found.status, found.out, found.err.count("\n")) == (2, "", 1)
+    assert "expected an advisory in OSV's format" in found.err

@@ -13,7 +13,9 @@ from pydantic.alias_generators import to_camel
 
 Name = Annotated[str, Field(pattern=r"^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$")]  # DNS-1123 label, or empty
 ObjectName = Annotated[str, Field(pattern=r"^([a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?)?$")]  # DNS-1123 subdomain, or empty
-Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")] | Annotated[int, Field(ge=0)]
+Number = Annotated[float, Field(ge=0)]  # such as `cpu: 0.5`
+Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")] | Number
+OptionalQuantity = Annotated[str, Field(pattern=r"^([0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?)?$")] | Number
 Duration = Annotated[str, Field(pattern=r"^[0-9]{1,9}(\.[0-9]{1,3})?(ms|s|m|h|d)$")]  # as the controller reads it
 PrometheusDuration = Annotated[str, Field(pattern=r"^([0-9]+(ms|s|m|h|d))+$")]
 # Five fields of numbers, names, ranges, steps and lists, or a macro; what the fields mean is checked by the tests.

@@ -9,7 +9,7 @@ from pydantic import Field
 from tools.chart.part import Cron, Duration, Labels, Name, ObjectName, Part, Port, Program, Quantity, Resources
 from tools.chart.shared import Key
 
-MEASURED = "From measurements, docs/sizing.md."
+MEASURED = "Requests and limits, from measurements: docs/sizing.md."
 
 
 class Service(Part):
@@ -20,10 +20,12 @@ class Service(Part):
 
 
 class Disruption(Part):
-    """A PodDisruptionBudget. There is one pod: 1 lets nodes be drained, 0 keeps them until somebody moves the pod."""
+    """A PodDisruptionBudget."""
 
     enabled: bool = Field(default=True, description="Make it.")
-    max_unavailable: int = Field(default=1, ge=0, le=1, description="Pods that a drain may take.")
+    max_unavailable: int = Field(
+        default=1, ge=0, le=1, description="There is one pod: 1 lets nodes be drained, 0 keeps them until it is moved."
+    )
 
 
 class Deployed(Part):
@@ -40,8 +42,10 @@ class Exporter(Program):
 
     enabled: bool = Field(default=True, description="Install it.")
     interval: int = Field(default=30, ge=1, le=3600, description="Seconds between two looks at the store.")
-    staleness: int = Field(default=900, ge=1, description="Seconds that the last values stay while the store is down.")
-    readers: int = Field(default=64, ge=1, le=1000, description="Connections to S3 that read at a time.")
+    staleness: int = Field(
+        default=900, ge=1, le=86400, description="Seconds that the last values stay while the store is down."
+    )
+    readers: int = Field(default=64, ge=1, le=128, description="Connections to S3 that read at a time.")
     deployed: Deployed = Field(default=Deployed(), description="What is deployed.")
     service: Service = Field(default=Service(port=9464), description="Its Service.")
     pod_disruption_budget: Disruption = Field(default=Disruption(), description="Its PodDisruptionBudget.")
@@ -197,6 +201,10 @@ class Drift(Program):
             [{"name": "digits", "certificate": "digits", "window": "s3://logs/digits/", "schedule": "15 * * * *"}]
         ],
     )
+    temporary_size: Quantity = Field(
+        default="8Gi",
+        description="Limit of /tmp, where a window from S3, the certified data and the model lie meanwhile.",
+    )
     resources: Resources = Field(
         default=Resources(requests={"cpu": "1", "memory": "1Gi"}, limits={"memory": "2Gi"}), description=MEASURED
     )
@@ -211,7 +219,10 @@ class Schedule(Job):
     model: str = Field(..., min_length=1, description="Name under which the certificate is published.")
     text: str = Field(default="", max_length=300, description="Why, for the audit log.")
     active_deadline_seconds: int = Field(
-        default=300, ge=60, description="How long asking may take; the run goes on by itself."
+        default=1800, ge=60, description="How long asking may take, all attempts; the run goes on by itself."
+    )
+    backoff_limit: int = Field(
+        default=6, ge=0, le=20, description="Attempts after the first: 6 outlast a controller away for ten minutes."
     )
 
 

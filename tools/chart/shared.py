@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from tools.chart.part import Digest, Labels, Object, ObjectName, Part, Quantity, Toleration
+from tools.chart.part import Digest, Labels, Object, ObjectName, OptionalQuantity, Part, Toleration
 
 
 def _fixed(tag: str) -> str:
@@ -71,7 +71,7 @@ class Store(Part):
     )
     secret_name: ObjectName = Field(
         default="robustcert-store",
-        description="Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; empty for workload identity.",
+        description="Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; empty where a mounted file has them.",
     )
     read_only_secret_name: ObjectName = Field(default="", description="One that may only read, for the exporter.")
     ca: Key = Field(default=Key(key="ca.crt"), description="ConfigMap with the authorities of the server, in PEM.")
@@ -81,7 +81,7 @@ class Store(Part):
 
 
 class TrustedKeys(Part):
-    """Public keys of whoever may sign: the issuer, the controller, drift jobs. One of the two."""
+    """Public keys of whoever may sign: the issuer, the controller, drift jobs. One of the two is required."""
 
     keys: dict[str, str] = Field(
         default={},
@@ -127,7 +127,7 @@ class Runs(Part):
     workers: int = Field(default=1, ge=1, le=1024, description="Worker processes of each.")
     gpus: int = Field(default=0, ge=0, le=16, description="GPUs of a computing step; 0 computes on processor cores.")
     gpu_type: str = Field(default="nvidia.com/gpu", description="The resource that a GPU node offers.")
-    memory: Quantity | Literal[""] = Field(
+    memory: OptionalQuantity = Field(
         default="", description="Memory of a computing step; the pipeline's default where empty."
     )
     node_selector: Labels = Field(default={}, description="Labels of the pool's nodes.")

@@ -56,6 +56,10 @@ class AlertmanagerConfig(Part):
         default="robustcert-alertmanager-token",
         description="Secret with the token that Alertmanager shows, under `token`.",
     )
+    client_secret_name: ObjectName = Field(
+        default="",
+        description="Secret with tls.crt and tls.key that Alertmanager shows, where the controller has a clientCa.",
+    )
 
 
 class Monitoring(Part):
@@ -74,7 +78,10 @@ class Destination(Part):
     """Where pods of ours may connect to."""
 
     to: list[Object] = Field(default=[], description="Peers, as in a NetworkPolicy; empty for anywhere.")
-    ports: list[Port] = Field(default=[], description="TCP ports; those of the addresses in the values where empty.")
+    ports: list[Port] = Field(
+        default=[],
+        description="TCP ports of the pods, behind their Service; those of the addresses in the values where empty.",
+    )
 
 
 class NetworkPolicy(Part):
