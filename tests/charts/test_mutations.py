@@ -21,7 +21,7 @@ from tools.chart.checks.every import CHECKS
 from tools.chart.checks.release import Release, check_name, findings
 from tools.chart.kubernetes_schemas import VERSIONS, schema_findings
 from tools.chart.promtool import rule_findings
-from tools.chart.render import CHART, ci_values, render
+from tools.chart.render import CHART, NOTES, ci_values, render
 from tools.lint_chart import lint
 
 THOROUGH = {"values-schema", "helm-lint", "helm-render", "names-are-valid"}  # what a single rendering does not show
@@ -67,8 +67,11 @@ def merged(values: str) -> dict[str, Any]:
 
 def caught(chart: Path, values: str) -> set[str]:
     """Names of the checks that find something in a release of this chart."""
-    given = ci_values(chart)[values]
-    objects = render(given, chart=chart)
+    given = yaml.load((chart / f"ci/{values}-values.yaml").read_text(), Loader=yaml.CSafeLoader)
+    with helm_python.Chart.load(str(chart)) as loaded:
+        texts = loaded.render(given, name="robustcert", namespace="robustcert")
+    rendered = [text for path, text in sorted(texts.items()) if not path.endswith(NOTES)]
+    objects = [item for text in rendered for item in yaml.load_all(text, Loader=yaml.CSafeLoader) if item]
     shaped = {BY_SCHEMAS for _ in schema_findings(objects, version=VERSIONS[0])}
     release = Release(objects=tuple(objects), values=merged(json.dumps(given)))
     return shaped | {finding.check for finding in findings(release, CHECKS)}

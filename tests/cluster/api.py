@@ -34,6 +34,19 @@ class Api:
         finally:
             self.core.delete_namespace(name)
 
+    @contextmanager
+    def priority_classes(self, wanted: set[str]) -> Iterator[None]:
+        """PriorityClasses of these names; those that were not there are removed in the end."""
+        there = client.SchedulingV1Api(self.connection)
+        made = wanted - {each.metadata.name for each in there.list_priority_class().items}
+        for name in made:
+            there.create_priority_class(client.V1PriorityClass(metadata=client.V1ObjectMeta(name=name), value=1))
+        try:
+            yield
+        finally:
+            for name in made:
+                there.delete_priority_class(name)
+
     def knows(self, thing: Mapping[str, Any]) -> bool:
         """Whether the server has the object's kind."""
         try:
