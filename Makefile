@@ -149,6 +149,7 @@ prometheus: ## Install Prometheus and Alertmanager where they are missing; as ro
 		{ echo "expected $(PROMETHEUS_PROGRAMS); install $(PROMETHEUS), or run as root on Debian" >&2; exit 2; }
 
 test-monitoring: $(VENV)/all.stamp prometheus ## Test rules, dashboards and the whole loop with real Prometheus and Alertmanager; installed as root on Debian where missing
+	$(BIN)/python -m tools.lint_chart --promtool "$$(command -v promtool)"
 	$(TEST_ENVIRONMENT) $(BIN)/python -m pytest -m prometheus --durations=15
 
 FAULT ?= dimmed

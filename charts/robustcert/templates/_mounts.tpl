@@ -20,7 +20,7 @@ robustcert.volumes and robustcert.volumeMounts (_pod.tpl) make the blocks of the
 - name: {{ $name }}
   valueFrom:
     secretKeyRef:
-      name: {{ $secret }}
+      name: {{ quote $secret }}
       key: {{ $name }}
       {{- if eq $name "AWS_SESSION_TOKEN" }}
       optional: true
@@ -29,7 +29,7 @@ robustcert.volumes and robustcert.volumeMounts (_pod.tpl) make the blocks of the
 {{- end }}
 {{- if $store.ca.name }}
 - name: SSL_CERT_FILE
-  value: /etc/robustcert/store-ca/{{ $store.ca.key }}
+  value: {{ printf "/etc/robustcert/store-ca/%s" $store.ca.key | quote }}
 {{- end }}
 {{- end }}
 
@@ -39,16 +39,16 @@ robustcert.volumes and robustcert.volumeMounts (_pod.tpl) make the blocks of the
 {{- if .name }}
 - name: store-ca
   configMap:
-    name: {{ .name }}
+    name: {{ quote .name }}
     items:
-      - key: {{ .key }}
-        path: {{ .key }}
+      - key: {{ quote .key }}
+        path: {{ quote .key }}
 {{- end }}
 {{- end }}
 {{- with .Values.store.persistentVolumeClaim }}
 - name: store
   persistentVolumeClaim:
-    claimName: {{ . }}
+    claimName: {{ quote . }}
 {{- end }}
 {{- end }}
 
@@ -77,7 +77,7 @@ robustcert.volumes and robustcert.volumeMounts (_pod.tpl) make the blocks of the
 {{- define "robustcert.trustedKeysVolume" -}}
 - name: trusted-keys
   configMap:
-    name: {{ include "robustcert.trustedKeysName" . }}
+    name: {{ include "robustcert.trustedKeysName" . | quote }}
 {{- end }}
 
 {{/* Where they are. No argument. */}}
@@ -160,10 +160,10 @@ checksum/trusted-keys: {{ toJson . | sha256sum }}
 {{- if .name }}
 - name: kubeflow-ca
   configMap:
-    name: {{ .name }}
+    name: {{ quote .name }}
     items:
-      - key: {{ .key }}
-        path: {{ .key }}
+      - key: {{ quote .key }}
+        path: {{ quote .key }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -186,7 +186,7 @@ checksum/trusted-keys: {{ toJson . | sha256sum }}
 {{- define "robustcert.tmpVolume" -}}
 - name: tmp
   emptyDir:
-    sizeLimit: {{ . }}
+    sizeLimit: {{ toJson . }}
 {{- end }}
 
 {{/* Where it is. No argument. */}}
@@ -199,9 +199,9 @@ checksum/trusted-keys: {{ toJson . | sha256sum }}
 {{- define "robustcert.secretVolume" -}}
 - name: {{ .name }}
   secret:
-    secretName: {{ .secret.name }}
+    secretName: {{ quote .secret.name }}
     defaultMode: 0440
     items:
-      - key: {{ .secret.key }}
-        path: {{ .secret.key }}
+      - key: {{ quote .secret.key }}
+        path: {{ quote .secret.key }}
 {{- end }}

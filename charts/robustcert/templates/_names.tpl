@@ -5,11 +5,21 @@
 {{ default .Chart.Name .Values.nameOverride }}
 {{- end }}
 
-{{/* Release and chart in one name of at most 40 characters, so that every suffix fits. */}}
+{{/* A name of at most so many characters; a longer one ends in a digest, so that two stay two. Arguments: (list NAME MOST). */}}
+{{- define "robustcert.shortened" -}}
+{{- $name := index . 0 -}}
+{{- $most := index . 1 -}}
+{{- if gt (len $name) $most -}}
+{{- $name = printf "%s-%s" ($name | trunc (sub $most 7 | int) | trimSuffix "-") (sha256sum $name | trunc 6) -}}
+{{- end -}}
+{{ $name }}
+{{- end }}
+
+{{/* Release and chart in one name of at most 40 characters, so that every suffix fits; Services have no dots. */}}
 {{- define "robustcert.fullname" -}}
 {{- $name := include "robustcert.name" . -}}
 {{- $full := .Values.fullnameOverride | default (contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name)) -}}
-{{ $full | trunc 40 | trimSuffix "-" }}
+{{ include "robustcert.shortened" (list ($full | replace "." "-") 40) }}
 {{- end }}
 
 {{/* Name of a program's objects. Arguments: (dict "root" $ "component" "exporter"). */}}
@@ -19,13 +29,13 @@
 
 {{/* Name of a CronJob, of at most 52 characters. Arguments: (dict "root" $ "kind" "drift" "name" $job.name). */}}
 {{- define "robustcert.jobName" -}}
-{{ include "robustcert.fullname" .root | trunc 22 | trimSuffix "-" }}-{{ .kind }}-{{ .name }}
+{{ include "robustcert.shortened" (list (include "robustcert.fullname" .root) 22) }}-{{ .kind }}-{{ .name }}
 {{- end }}
 
 {{/* What selects a program's pods; never changes between releases. Arguments: (dict "root" $ "component" "exporter"). */}}
 {{- define "robustcert.selector" -}}
-app.kubernetes.io/name: {{ include "robustcert.name" .root }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/name: {{ include "robustcert.name" .root | quote }}
+app.kubernetes.io/instance: {{ quote .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
@@ -43,8 +53,8 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 
 {{/* The block `metadata` of an object. Arguments: root, component, name, and optionally namespace, labels, annotations. */}}
 {{- define "robustcert.metadata" -}}
-name: {{ .name }}
-namespace: {{ .namespace | default .root.Release.Namespace }}
+name: {{ quote .name }}
+namespace: {{ .namespace | default .root.Release.Namespace | quote }}
 labels:
   {{- include "robustcert.labels" . | nindent 2 }}
 {{- with merge (dict) (.annotations | default dict) .root.Values.commonAnnotations }}

@@ -36,7 +36,7 @@ seccompProfile:
 {{- with .Values.images.pullSecrets -}}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ quote . }}
   {{- end }}
 {{- end }}
 {{- end }}
@@ -66,7 +66,7 @@ Everything of a pod's spec but containers and volumes; a token of the API is mou
 Arguments: root, component, program (its values), and optionally account (the ServiceAccount's name).
 */}}
 {{- define "robustcert.podBasics" -}}
-serviceAccountName: {{ .account | default (include "robustcert.serviceAccountName" (dict "root" .root "component" .component "account" .program.serviceAccount)) }}
+serviceAccountName: {{ .account | default (include "robustcert.serviceAccountName" (dict "root" .root "component" .component "account" .program.serviceAccount)) | quote }}
 automountServiceAccountToken: false
 enableServiceLinks: false
 securityContext:

@@ -28,7 +28,7 @@ def require_ro_rootfs(release: Release) -> Iterator[Wrong]:
             yield wrong(pod.owner, place, "true", got="none", remedy="mount an emptyDir where it writes")
 
 
-def require_pod_requests_limits(release: Release) -> Iterator[Wrong]:
+def require_requests_limits(release: Release) -> Iterator[Wrong]:
     """Every container requests processor and memory and has a limit of memory, none of them nothing."""
     for pod, path, container in _containers(release):
         for part, resource in (("requests", "cpu"), ("requests", "memory"), ("limits", "memory")):
@@ -134,7 +134,7 @@ def _answered(pod: Pod, port: object) -> tuple[str, ...]:
 
 CONTAINERS: tuple[Check, ...] = (
     require_ro_rootfs,
-    require_pod_requests_limits,
+    require_requests_limits,
     require_pod_probes,
     ensure_probes_different,
     probes_name_ports,

@@ -7,7 +7,7 @@ store: {{ quote .Values.store.uri }}
 trustedKeys: /etc/robustcert/trusted-keys
 {{- with $controller.statusKey }}
 {{- if .name }}
-statusKey: /etc/robustcert/status-key/{{ .key }}
+statusKey: {{ printf "/etc/robustcert/status-key/%s" .key | quote }}
 {{- end }}
 {{- end }}
 database: /var/lib/robustcert/controller.sqlite
@@ -16,12 +16,12 @@ listen: 0.0.0.0:{{ int64 $controller.service.port }}
 metrics: 0.0.0.0:{{ int64 $controller.metricsPort }}
 {{- with $controller.tokens }}
 {{- if .name }}
-bearerTokenFile: /etc/robustcert/tokens/{{ .key }}
+bearerTokenFile: {{ printf "/etc/robustcert/tokens/%s" .key | quote }}
 {{- end }}
 {{- end }}
 {{- with $controller.grafana }}
 {{- if .name }}
-grafanaSecretFile: /etc/robustcert/grafana/{{ .key }}
+grafanaSecretFile: {{ printf "/etc/robustcert/grafana/%s" .key | quote }}
 {{- end }}
 {{- end }}
 {{- with $controller.tls }}
@@ -30,7 +30,7 @@ tls:
   certificate: /etc/robustcert/tls/tls.crt
   key: /etc/robustcert/tls/tls.key
   {{- if .clientCa.name }}
-  clientCa: /etc/robustcert/client-ca/{{ .clientCa.key }}
+  clientCa: {{ printf "/etc/robustcert/client-ca/%s" .clientCa.key | quote }}
   {{- end }}
 {{- end }}
 {{- end }}
@@ -65,7 +65,7 @@ parameters:
 {{- $made := dict "store" (include "robustcert.runStore" .) "image" (include "robustcert.runImage" .) "shards" (int $runs.shards) "workers" (int $runs.workers) -}}
 {{- $_ := set $made "gpus" (toString (int $runs.gpus)) -}}
 {{- $_ := set $made "gpu_type" $runs.gpuType -}}
-{{- with $runs.memory }}{{ $_ := set $made "memory" (toString .) }}{{ end -}}
+{{- with $runs.memory }}{{ $_ := set $made "memory" (toJson . | trimAll "\"") }}{{ end -}}
 {{- with $runs.nodeSelector }}{{ $_ := set $made "node_selector" . }}{{ end -}}
 {{- with $runs.tolerations }}{{ $_ := set $made "tolerations" . }}{{ end -}}
 {{- with $runs.affinity }}{{ $_ := set $made "affinity" . }}{{ end -}}

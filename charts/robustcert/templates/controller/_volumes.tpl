@@ -7,7 +7,7 @@
 {{- if $controller.tls.enabled }}{{ $_ := set $secrets "client-ca" $controller.tls.clientCa }}{{ end -}}
 {{- range $name, $secret := $secrets }}
 {{- if $secret.name }}
-{{ $name }}: {name: {{ $secret.name }}, key: {{ quote $secret.key }}}
+{{ $name }}: {name: {{ quote $secret.name }}, key: {{ quote $secret.key }}}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -17,7 +17,7 @@
 {{- $name := include "robustcert.component" (dict "root" . "component" "controller") -}}
 - name: state
   persistentVolumeClaim:
-    claimName: {{ .Values.controller.persistence.existingClaim | default $name }}
+    claimName: {{ .Values.controller.persistence.existingClaim | default $name | quote }}
 - name: settings
   configMap:
     name: {{ $name }}
@@ -27,7 +27,7 @@
 {{- with include "robustcert.controllerTlsSecret" . }}
 - name: tls
   secret:
-    secretName: {{ . }}
+    secretName: {{ quote . }}
     defaultMode: 0440
     items:
       - key: tls.crt

@@ -5,7 +5,7 @@
 - name: ROBUSTCERT_KEY_PASSPHRASE
   valueFrom:
     secretKeyRef:
-      name: {{ .name }}
+      name: {{ quote .name }}
       key: passphrase
       optional: true
 {{- end }}

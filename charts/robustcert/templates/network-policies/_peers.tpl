@@ -28,7 +28,7 @@ Arguments: root, port, and optionally namespaces (names), components (of this re
     {{- range .namespaces }}
     - namespaceSelector:
         matchLabels:
-          kubernetes.io/metadata.name: {{ . }}
+          kubernetes.io/metadata.name: {{ quote . }}
     {{- end }}
     {{- range .components }}
     - podSelector:
