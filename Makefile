@@ -172,7 +172,7 @@ test-cluster: $(if $(KUBECONFIG),$(VENV)/all.stamp) ## Test chart and pages on t
 		test -n "$${!name}" || { echo "expected $$name to be set, got nothing; docs/kubeflow.md says to what" >&2; exit 2; }; done
 	@test -n "$$ROBUSTCERT_TEST_HOST" -a -n "$$ROBUSTCERT_TEST_STORE" || \
 		echo "the journey on Kubeflow is left out: ROBUSTCERT_TEST_HOST or ROBUSTCERT_TEST_STORE is not set (docs/kubeflow.md)"
-	$(TEST_ENVIRONMENT) $(BIN)/python -m pytest -m cluster tests/cluster \
+	$(TEST_ENVIRONMENT) $(BIN)/python -m pytest -m cluster tests/cluster tests/manifests \
 		$(if $(and $(ROBUSTCERT_TEST_HOST),$(ROBUSTCERT_TEST_STORE)),,--ignore tests/cluster/test_kubeflow.py)
 
 # Environment.

@@ -64,6 +64,11 @@ def stale(wanted: dict[Path, str]) -> list[Path]:
     return [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
 
 
+def orphans() -> list[Path]:
+    """Files that nothing makes any more, in folders that hold nothing else."""
+    return [*chart_files.orphans(), *manifests.orphans()]
+
+
 def main() -> None:
     """Writes what is out of date and removes what nothing makes, or with --check names it and fails."""
     if "--check" in sys.argv[1:]:
@@ -74,7 +79,7 @@ def main() -> None:
 
 def check() -> None:
     """Names what is out of date and fails."""
-    outdated = [*stale(generated()), *chart_files.orphans()]
+    outdated = [*stale(generated()), *orphans()]
     for path in outdated:
         print(f"{path.relative_to(ROOT)}: out of date; run `make generate` and commit the result")
     if outdated:
@@ -91,7 +96,7 @@ def write() -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(wanted[path])
             print(f"wrote {path.relative_to(ROOT)}")
-    for path in chart_files.orphans():
+    for path in orphans():
         path.unlink()
         print(f"removed {path.relative_to(ROOT)}")
 

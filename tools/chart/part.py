@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 Name = Annotated[str, Field(pattern=r"^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$")]  # DNS-1123 label, or empty
+ShortName = Annotated[str, Field(pattern=r"^([a-z]([-a-z0-9]{0,38}[a-z0-9])?)?$")]  # the first part of names, or empty
 ObjectName = Annotated[str, Field(pattern=r"^([a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?)?$")]  # DNS-1123 subdomain, or empty
 Number = Annotated[float, Field(ge=0)]  # such as `cpu: 0.5`
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")] | Number
@@ -27,7 +28,8 @@ Cron = Annotated[
 ]
 Digest = Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64})?$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Labels = dict[str, str]
+Labels = dict[str, Annotated[str, Field(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")]]
+Annotations = dict[str, str]
 Object = dict[str, Any]  # an object of Kubernetes' own, whose form the cluster checks
 
 
@@ -75,7 +77,7 @@ class ServiceAccount(Part):
 
     create: bool = Field(default=True, description="Make it; otherwise `name` must exist.")
     name: ObjectName = Field(default="", description="Its name; derived from the release where empty.")
-    annotations: Labels = Field(default={}, description="Such as the cloud's workload identity.")
+    annotations: Annotations = Field(default={}, description="Such as the cloud's workload identity.")
 
 
 class Placement(Part):
@@ -95,8 +97,8 @@ class Program(Placement):
 
     service_account: ServiceAccount = Field(default=ServiceAccount(), description="Its identity.")
     resources: Resources = Field(default=Resources(), description="Requests and limits.")
-    annotations: Labels = Field(default={}, description="Annotations of the workload.")
-    pod_annotations: Labels = Field(default={}, description="Annotations of its pods.")
+    annotations: Annotations = Field(default={}, description="Annotations of the workload.")
+    pod_annotations: Annotations = Field(default={}, description="Annotations of its pods.")
     pod_labels: Labels = Field(default={}, description="Further labels of its pods.")
     extra_env: list[Variable] = Field(default=[], description="Further environment variables.")
     extra_env_from: list[Object] = Field(default=[], description="ConfigMaps and Secrets whose keys become variables.")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tools.chart.part import Cron, Duration, Labels, Name, ObjectName, Part, Port, Program, Quantity, Resources
+from tools.chart.part import Annotations, Cron, Duration, Name, ObjectName, Part, Port, Program, Quantity, Resources
 from tools.chart.shared import Key
 
 MEASURED = "Requests and limits, from measurements: docs/sizing.md."
@@ -16,7 +16,7 @@ class Service(Part):
     """A Service of type ClusterIP."""
 
     port: Port = Field(..., description="Port of the Service and of the program.")
-    annotations: Labels = Field(default={}, description="Annotations of the Service.")
+    annotations: Annotations = Field(default={}, description="Annotations of the Service.")
 
 
 class Disruption(Part):
@@ -63,7 +63,7 @@ class Persistence(Part):
         default="ReadWriteOnce", description="Never shared."
     )
     existing_claim: ObjectName = Field(default="", description="A claim that exists, instead of a new one.")
-    annotations: Labels = Field(default={}, description="Annotations of the claim.")
+    annotations: Annotations = Field(default={}, description="Annotations of the claim.")
 
 
 class DriftRules(Part):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from tools.chart.part import Digest, Labels, Object, ObjectName, OptionalQuantity, Part, Toleration
+from tools.chart.part import Digest, Labels, Name, Object, ObjectName, OptionalQuantity, Part, Toleration
 
 
 def _fixed(tag: str) -> str:
@@ -17,7 +17,7 @@ def _fixed(tag: str) -> str:
 
 Tag = Annotated[
     str,
-    Field(pattern=r"^[A-Za-z0-9_.-]{0,128}$", json_schema_extra={"not": {"const": "latest"}}),
+    Field(pattern=r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$", json_schema_extra={"not": {"const": "latest"}}),
     AfterValidator(_fixed),
 ]
 
@@ -25,7 +25,11 @@ Tag = Annotated[
 class Image(Part):
     """One image. A digest goes before a tag."""
 
-    repository: str = Field(..., pattern=r"^[a-z0-9][a-z0-9._:/-]*$", description="Registry and name, without a tag.")
+    repository: str = Field(
+        ...,
+        pattern=r"^([a-z0-9][a-z0-9.-]*(:[0-9]+)?/)?[a-z0-9][a-z0-9._-]*(/[a-z0-9._-]+)*$",
+        description="Registry and name, without a tag.",
+    )
     tag: Tag = Field(default="", description="The release of the chart where empty; never latest, which moves.")
     digest: Digest = Field(default="", description="sha256:..., which pins it for ever.")
 
@@ -35,7 +39,7 @@ class Images(Part):
 
     registry: str = Field(
         default="",
-        pattern=r"^[a-z0-9.:/-]*$",
+        pattern=r"^([a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9._-]+)*/?)?$",
         description="Registry that replaces ghcr.io in all of them, such as a mirror.",
     )
     pull_policy: Literal["IfNotPresent", "Always", "Never"] = Field(default="IfNotPresent", description="As in a pod.")
@@ -65,7 +69,9 @@ class Store(Part):
         pattern=r"^(s3://[a-z0-9][a-z0-9.-]+(/[^?\s@]*)?(\?[^\s@]*)?|file:///[^\s]*|)$",
         description="s3://bucket/prefix, or file:///store on `persistentVolumeClaim`. Required.",
     )
-    endpoint: str = Field(default="", pattern=r"^(https?://[^\s/@]+)?$", description="S3 server; Amazon's where empty.")
+    endpoint: str = Field(
+        default="", pattern=r"^(https?://[^\s/@?#&]+)?$", description="S3 server; Amazon's where empty."
+    )
     region: str = Field(
         default="", pattern=r"^[a-z0-9-]*$", description="The bucket's region; the server is asked where empty."
     )
@@ -126,7 +132,7 @@ class Runs(Part):
     shards: int = Field(default=1, ge=1, le=1000, description="Pods that certify at the same time.")
     workers: int = Field(default=1, ge=1, le=1024, description="Worker processes of each.")
     gpus: int = Field(default=0, ge=0, le=16, description="GPUs of a computing step; 0 computes on processor cores.")
-    gpu_type: str = Field(default="nvidia.com/gpu", description="The resource that a GPU node offers.")
+    gpu_type: str = Field(default="nvidia.com/gpu", min_length=1, description="The resource that a GPU node offers.")
     memory: OptionalQuantity = Field(
         default="", description="Memory of a computing step; the pipeline's default where empty."
     )
@@ -154,7 +160,7 @@ class Kubeflow(Part):
         pattern=r"^https?://[^\s/@]+(/[^\s?#@]*)?$",
         description="Its REST interface.",
     )
-    namespace: ObjectName = Field(
+    namespace: Name = Field(
         default="", description="The profile of pipelines and runs; empty for single-user Kubeflow."
     )
     create_role: bool = Field(

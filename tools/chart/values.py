@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tools.chart.part import Labels, Name, Object, Part
+from tools.chart.part import Annotations, Labels, Name, Object, Part, ShortName
 from tools.chart.programs import AdmissionGate, Controller, Drift, Exporter, Pipelines, Recertification
 from tools.chart.shared import ExternalSecrets, Images, Kubeflow, Store, TrustedKeys
 from tools.chart.watching import Monitoring, NetworkPolicy
@@ -27,9 +27,14 @@ class Values(Part):
     """Everything that can be chosen at installation."""
 
     name_override: Name = Field(default="", description="Replaces the chart's name in names of objects.")
-    fullname_override: Name = Field(default="", description="Replaces release and chart in names of objects.")
+    fullname_override: ShortName = Field(
+        default="", description="Replaces release and chart in names of objects; 40 characters at most."
+    )
     common_labels: Labels = Field(default={}, description="Labels of every object.")
-    common_annotations: Labels = Field(default={}, description="Annotations of every object.")
+    common_annotations: Annotations = Field(default={}, description="Annotations of every object.")
+    enabled: bool = Field(
+        default=True, description="A condition for charts that have this one as a subchart; otherwise true."
+    )
     global_: Object = Field(default={}, alias="global", description="Helm's own; not used.")
     images: Images = Field(default=Images(), description="Where images come from.")
     store: Store = Field(default=Store(), description="Where certificates are.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tools.chart.part import Labels, Name, Object, ObjectName, Part, Port, PrometheusDuration
+from tools.chart.part import Annotations, Labels, Name, Object, Part, Port, PrometheusDuration
 
 STACK = {"release": "kube-prometheus-stack"}
 
@@ -38,9 +38,9 @@ class Dashboards(Part):
     """Dashboards as ConfigMaps, for Grafana's sidecar."""
 
     enabled: bool = Field(default=True, description="Make them.")
-    namespace: ObjectName = Field(default="", description="Grafana's namespace; the release's where empty.")
+    namespace: Name = Field(default="", description="Grafana's namespace; the release's where empty.")
     labels: Labels = Field(default={"grafana_dashboard": "1"}, description="What the sidecar selects by.")
-    annotations: Labels = Field(
+    annotations: Annotations = Field(
         default={"grafana_folder": "Robustcert"}, description="The folder that they are shown in."
     )
 

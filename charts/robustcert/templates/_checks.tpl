@@ -5,9 +5,12 @@
 {{- fail (printf "expected %s, got %s; %s" (index . 0) (index . 1) (index . 2)) -}}
 {{- end }}
 
-{{/* Argument: root. Renders nothing; templates/checks.yaml includes it once. */}}
+{{/* Argument: root. Renders nothing; templates/checks/first/checks.yaml includes it once. */}}
 {{- define "robustcert.checks" -}}
-{{- include "robustcert.checkCommonLabels" .Values.commonLabels -}}
+{{- include "robustcert.checkNeeded" .Values -}}
+{{- include "robustcert.checkNames" . -}}
+{{- include "robustcert.checkLabels" .Values -}}
+{{- include "robustcert.checkAccounts" . -}}
 {{- include "robustcert.checkStore" .Values.store -}}
 {{- include "robustcert.checkTrustedKeys" .Values.trustedKeys -}}
 {{- include "robustcert.checkExternalSecrets" .Values.externalSecrets -}}
@@ -18,19 +21,12 @@
 {{- include "robustcert.checkPipelines" .Values.pipelines -}}
 {{- include "robustcert.checkJobs" (dict "key" "drift.jobs" "jobs" .Values.drift.jobs) -}}
 {{- include "robustcert.checkJobs" (dict "key" "recertification.schedules" "jobs" .Values.recertification.schedules) -}}
+{{- include "robustcert.checkPolicies" .Values.drift.jobs -}}
 {{- if and .Values.drift.jobs (not .Values.drift.key.name) }}
 {{- include "robustcert.refuse" (list "drift.key.name" "drift.jobs without it" "name the Secret with the key that signs drift records") }}
 {{- end }}
 {{- end }}
 
-{{/* Argument: commonLabels. */}}
-{{- define "robustcert.checkCommonLabels" -}}
-{{- range $name, $_ := . }}
-{{- if or (hasPrefix "app.kubernetes.io/" $name) (eq "helm.sh/chart" $name) }}
-{{- include "robustcert.refuse" (list "labels of your own in commonLabels" $name "leave it out: the chart sets it") }}
-{{- end }}
-{{- end }}
-{{- end }}
 
 {{/* Argument: the values of store. */}}
 {{- define "robustcert.checkStore" -}}
@@ -79,6 +75,11 @@
 {{- if not .secretStore.name }}
 {{- include "robustcert.refuse" (list "externalSecrets.secretStore.name" "none" "name the SecretStore that Secrets come from") }}
 {{- end }}
+{{- range $name, $_ := .secrets }}
+{{- if not (regexMatch "^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$" $name) }}
+{{- include "robustcert.refuse" (list "names of Secrets in externalSecrets.secrets" (quote $name) "write lower-case letters, digits, - and .") }}
+{{- end }}
+{{- end }}
 {{- if not .secrets }}
 {{- include "robustcert.refuse" (list "externalSecrets.secrets" "none" "name the Secrets to make, or set externalSecrets.enabled to false") }}
 {{- end }}
@@ -95,7 +96,7 @@
 {{/* Argument: the values of kubeflow. What the controller sets itself is no input of all runs. */}}
 {{- define "robustcert.checkKubeflow" -}}
 {{- range list "certificate" "reason" "run_id" "window_uri" "window_sha256" }}
-{{- if hasKey $.runs.parameters . }}
+{{- if hasKey ($.runs.parameters | default dict) . }}
 {{- include "robustcert.refuse" (list "other names in kubeflow.runs.parameters" . "leave it out; the controller sets it for each run") }}
 {{- end }}
 {{- end }}
@@ -117,8 +118,10 @@
 {{- if and .tls.issuer.name (ge (trimSuffix "h" .tls.renewBefore | atoi) (trimSuffix "h" .tls.duration | atoi)) }}
 {{- include "robustcert.refuse" (list "controller.tls.renewBefore below controller.tls.duration" .tls.renewBefore "shorten it") }}
 {{- end }}
-{{- if and .tls.clientCa.name (not .tls.enabled) }}
-{{- include "robustcert.refuse" (list "controller.tls.enabled, with controller.tls.clientCa" "false" "set it to true, or leave clientCa out") }}
+{{- range $key, $given := dict "clientCa" .tls.clientCa.name "issuer" .tls.issuer.name "secretName" .tls.secretName }}
+{{- if and $given (not $.tls.enabled) }}
+{{- include "robustcert.refuse" (list (printf "controller.tls.enabled, with controller.tls.%s" $key) "false" (printf "set it to true, or leave %s out" $key)) }}
+{{- end }}
 {{- end }}
 {{- if not (or .tokens.name .tls.clientCa.name) }}
 {{- include "robustcert.refuse" (list "controller.tokens.name or controller.tls.clientCa.name" "neither" "name the Secret that says who may ask") }}

@@ -46,9 +46,14 @@ app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: robustcert
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
-{{- with merge (dict) (.labels | default dict) .root.Values.commonLabels }}
+{{- with merge (dict) (.labels | default dict) (.root.Values.commonLabels | default dict) }}
 {{ toYaml . }}
 {{- end }}
+{{- end }}
+
+{{/* An argument of a program as it is written: Kubernetes would read $(NAME) as a variable. Argument: a text. */}}
+{{- define "robustcert.argument" -}}
+{{ . | replace "$" "$$" | quote }}
 {{- end }}
 
 {{/* The block `metadata` of an object. Arguments: root, component, name, and optionally namespace, labels, annotations. */}}
@@ -57,7 +62,7 @@ name: {{ quote .name }}
 namespace: {{ .namespace | default .root.Release.Namespace | quote }}
 labels:
   {{- include "robustcert.labels" . | nindent 2 }}
-{{- with merge (dict) (.annotations | default dict) .root.Values.commonAnnotations }}
+{{- with merge (dict) (.annotations | default dict) (.root.Values.commonAnnotations | default dict) }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}

@@ -54,8 +54,8 @@ imagePullSecrets:
 {{- define "robustcert.podMetadata" -}}
 labels:
   {{- $own := fromYaml (include "robustcert.selector" .) }}
-  {{- toYaml (merge $own (dict "app.kubernetes.io/part-of" "robustcert") .program.podLabels .root.Values.commonLabels) | nindent 2 }}
-{{- with merge (dict) (.annotations | default dict) .program.podAnnotations }}
+  {{- toYaml (merge $own (dict "app.kubernetes.io/part-of" "robustcert") (.program.podLabels | default dict) (.root.Values.commonLabels | default dict)) | nindent 2 }}
+{{- with merge (dict) (.annotations | default dict) (.program.podAnnotations | default dict) }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -88,14 +88,21 @@ resources:
 {{/* The blocks env and envFrom; what a user gives replaces ours. Arguments: program (its values), parts (list of texts). */}}
 {{- define "robustcert.environment" -}}
 {{- $given := dict -}}
-{{- range .program.extraEnv }}{{ $_ := set $given .name true }}{{ end -}}
+{{- $extra := .program.extraEnv | default list -}}
+{{- include "robustcert.checkOnce" (dict "entries" $extra "by" "name" "place" "extraEnv") -}}
+{{- range $extra }}
+{{- $_ := set $given .name true }}
+{{- if and .value .valueFrom }}
+{{- include "robustcert.refuse" (list (printf "value or valueFrom of %s in extraEnv" .name) "both" "leave one out") }}
+{{- end }}
+{{- end -}}
 {{- $entries := list -}}
 {{- range .parts }}
 {{- range fromYamlArray . }}
 {{- if not (hasKey $given .name) }}{{ $entries = append $entries . }}{{ end -}}
 {{- end }}
 {{- end }}
-{{- with concat $entries .program.extraEnv -}}
+{{- with concat $entries $extra -}}
 env:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -118,7 +125,10 @@ env:
 {{- define "robustcert.listBlock" -}}
 {{- $entries := list -}}
 {{- range .parts }}{{ $entries = concat $entries (fromYamlArray .) }}{{ end -}}
-{{- with concat $entries .extra -}}
+{{- $entries = concat $entries (.extra | default list) -}}
+{{- $by := eq .key "volumes" | ternary "name" "mountPath" -}}
+{{- include "robustcert.checkOnce" (dict "entries" $entries "by" $by "place" (printf "extra%s" (title .key))) -}}
+{{- with $entries -}}
 {{ $.key }}:
   {{- toYaml . | nindent 2 }}
 {{- end }}

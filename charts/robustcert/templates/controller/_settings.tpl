@@ -71,7 +71,7 @@ parameters:
 {{- with $runs.affinity }}{{ $_ := set $made "affinity" . }}{{ end -}}
 {{- with .Values.store.secretName }}{{ $_ := set $made "store_secret" . }}{{ end -}}
 {{- with .Values.images.pullSecrets }}{{ $_ := set $made "image_pull_secret" (first .) }}{{ end -}}
-{{- toYaml (merge (dict) $runs.parameters $made) }}
+{{- toYaml (merge (dict) ($runs.parameters | default dict) $made) }}
 {{- end }}
 
 {{/* The store's address with all that it takes to reach it: steps of runs have no environment of ours. Argument: root. */}}
