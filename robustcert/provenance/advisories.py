@@ -1,28 +1,40 @@
 """Advisories in OSV's format: which versions of a Python package are known to be bad, and since when no more.
 
 Source: OSV schema 1.7 (https://ossf.github.io/osv-schema/), its fields `affected[].versions` and `affected[].ranges` of
-type ECOSYSTEM, evaluated as its section "Evaluation" says. Versions compare by PEP 440, without their local part: the
-CPU build 2.5.1+cpu is 2.5.1. Other ecosystems and withdrawn advisories are passed over.
+types ECOSYSTEM and SEMVER, evaluated as its section "Evaluation" says. Versions compare by PEP 440, without their local
+part: the CPU build 2.5.1+cpu is 2.5.1. Other ecosystems and withdrawn advisories are passed over.
 """
 
 from __future__ import annotations
 
+import lzma
 import zipfile
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from packaging.version import Version
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from robustcert.errors import InputError, expected
 
 ECOSYSTEM = "PyPI"
+ORDERED = {"ECOSYSTEM", "SEMVER"}  # types of ranges whose events are versions
 MOST_BYTES = 16 << 20  # of one advisory
+MOST_BYTES_OF_AN_ARCHIVE = 4 << 30  # unpacked; OSV's of PyPI has far less
+MOST_PARTS = 10_000  # of a list in an advisory, so that a small file can't fill the memory
+MOST_VERSIONS = 200_000
+MOST_SHOWN = 60  # characters of a text in a message
+DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, UnicodeError)
 BEGINNING = "0"  # OSV: introduced before every version
 EARLIEST = "0.dev0"  # PEP 440: the smallest there is
+
+
+NullableList = BeforeValidator(lambda value: [] if value is None else value)  # OSV allows null for some lists
 
 
 class OsvPart(BaseModel):
@@ -41,7 +53,7 @@ class Event(OsvPart):
 
     @model_validator(mode="after")
     def _one(self) -> Event:
-        if len(self.model_fields_set) != 1:
+        if [getattr(self, name) is None for name in self.model_fields_set] != [False]:
             raise ValueError("expected one of introduced, fixed, last_affected, limit")
         return self
 
@@ -50,7 +62,13 @@ class Range(OsvPart):
     """Versions between events."""
 
     type: str
-    events: list[Event] = Field(min_length=1)
+    events: list[Event] = Field(min_length=1, max_length=MOST_PARTS)
+
+    @model_validator(mode="after")
+    def _begins(self) -> Range:
+        if all(event.introduced is None for event in self.events):
+            raise ValueError("expected an event `introduced`")
+        return self
 
 
 class Package(OsvPart):
@@ -64,8 +82,8 @@ class Affected(OsvPart):
     """A package, and which of its versions are affected."""
 
     package: Package | None = None
-    ranges: list[Range] = []
-    versions: list[str] = []
+    ranges: list[Range] = Field(default=[], max_length=MOST_PARTS)
+    versions: list[str] = Field(default=[], max_length=MOST_VERSIONS)
 
     @property
     def name(self) -> str | None:
@@ -79,9 +97,9 @@ class Advisory(OsvPart):
 
     id: str = Field(min_length=1)
     summary: str = ""
-    aliases: list[str] = []
-    withdrawn: str | None = None
-    affected: list[Affected] = []
+    aliases: Annotated[list[str], NullableList] = Field(default=[], max_length=MOST_PARTS)
+    withdrawn: AwareDatetime | None = None
+    affected: Annotated[list[Affected], NullableList] = Field(default=[], max_length=MOST_PARTS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,8 +114,8 @@ class KnownBad:
     def __str__(self) -> str:
         names = ", ".join([self.advisory.id, *sorted(self.advisory.aliases)])
         remedy = f"fixed in {self.fixed}" if self.fixed else "no release is named that fixes it"
-        about = f": {' '.join(self.advisory.summary.split())}" if self.advisory.summary else ""
-        return f"{self.package} {self.version}: {names}{about} ({remedy})"
+        about = f": {self.advisory.summary}" if self.advisory.summary else ""
+        return _printable(f"{self.package} {self.version}: {names}{about} ({remedy})")
 
 
 class Advisories:
@@ -126,8 +144,11 @@ class Advisories:
 
 
 def load_advisories(paths: Sequence[Path]) -> Advisories:
-    """Every advisory in JSON files, zip archives and folders of both; InputError names the first that is malformed."""
-    return Advisories(advisory for path in paths for advisory in _advisories_in(path) if advisory.withdrawn is None)
+    """Every advisory in JSON files, zip archives and folders of both.
+
+    InputError names the first that is malformed, and a place that has none.
+    """
+    return Advisories(advisory for path in paths for advisory in _some_in(path) if advisory.withdrawn is None)
 
 
 def parse_advisory(data: bytes, *, name: str) -> Advisory:
@@ -137,20 +158,31 @@ def parse_advisory(data: bytes, *, name: str) -> Advisory:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the document"
-        got = " ".join(f"'{name}' with {where}: {first['msg']}".split())[:300]
+        got = _printable(f"'{name}' with {where}: {first['msg']}")[:300]
         remedy = "download it again, or take it out"
         raise InputError(expected("an advisory in OSV's format (JSON)", got=got, remedy=remedy)) from error
+
+
+def _some_in(path: Path) -> Iterator[Advisory]:
+    """All in a place; InputError where there are none, which would look like a place with nothing to say."""
+    advisory = None
+    for advisory in _advisories_in(path):
+        yield advisory
+    if advisory is None:
+        raise _unreadable(path, "a place without one (*.json)")
 
 
 def _advisories_in(path: Path) -> Iterator[Advisory]:
     try:
         if path.is_dir():
-            files = [file for file in sorted(path.rglob("*")) if file.suffix in (".json", ".zip") and file.is_file()]
+            files = [file for file in sorted(path.rglob("*")) if _kind(file) in (".json", ".zip") and file.is_file()]
             yield from (advisory for file in files for advisory in _advisories_in(file))
-        elif path.suffix == ".zip":
+        elif _kind(path) == ".zip":
             yield from _in_archive(path)
         else:
-            yield parse_advisory(_limited(path.read_bytes(), name=str(path)), name=str(path))
+            with path.open("rb") as file:
+                data = file.read(MOST_BYTES + 1)
+            yield parse_advisory(_limited(data, name=str(path)), name=str(path))
     except OSError as error:
         raise _unreadable(path, error.strerror or "an unreadable one") from error
 
@@ -158,30 +190,45 @@ def _advisories_in(path: Path) -> Iterator[Advisory]:
 def _in_archive(path: Path) -> Iterator[Advisory]:
     try:
         with zipfile.ZipFile(path) as archive:
-            for name in sorted(name for name in archive.namelist() if name.endswith(".json")):
-                with archive.open(name) as entry:
-                    data = entry.read(MOST_BYTES + 1)
-                yield parse_advisory(_limited(data, name=f"{path}: {name}"), name=f"{path}: {name}")
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+            entries = [entry for entry in archive.infolist() if _kind(Path(entry.filename)) == ".json"]
+            left = MOST_BYTES_OF_AN_ARCHIVE
+            for entry in sorted(entries, key=lambda entry: entry.filename):
+                with archive.open(entry) as file:
+                    data = file.read(MOST_BYTES + 1)
+                left -= len(data)
+                if left < 0:
+                    raise _unreadable(path, f"an archive of more than {MOST_BYTES_OF_AN_ARCHIVE} bytes")
+                name = f"{path}: {entry.filename}"
+                yield parse_advisory(_limited(data, name=name), name=name)
+    except DAMAGED as error:
         raise _unreadable(path, "a damaged or encrypted archive") from error
+
+
+def _kind(path: Path) -> str:
+    return path.suffix.lower()
+
+
+def _printable(text: str) -> str:
+    """One line without control characters: an advisory can't add lines of its own, nor speak to a terminal."""
+    return "".join(character for character in " ".join(text.split()) if character.isprintable())
 
 
 def _limited(data: bytes, *, name: str) -> bytes:
     if len(data) > MOST_BYTES:
-        got = f"'{name}' with more"
+        got = _printable(f"'{name}' with more")
         raise InputError(expected(f"an advisory of at most {MOST_BYTES} bytes", got=got, remedy="take it out"))
     return data
 
 
 def _unreadable(path: Path, got: str) -> InputError:
     return InputError(
-        expected("a file, zip archive or folder of advisories", got=f"{got}: '{path}'", remedy="name one that is there")
+        expected("a file, zip archive or folder of advisories", got=f"{got}: '{path}'", remedy="name another")
     )
 
 
 def _is_affected(version: Version, part: Affected, *, of: str) -> bool:
     listed = any(_equals(version, text) for text in part.versions)
-    ranges = (entry.events for entry in part.ranges if entry.type == "ECOSYSTEM")
+    ranges = (entry.events for entry in part.ranges if entry.type in ORDERED)
     return listed or any(_is_within(version, events, of=of) for events in ranges)
 
 
@@ -211,30 +258,27 @@ def _marks(event: Event, *, of: str) -> Iterator[tuple[Version, str]]:
 
 def _equals(version: Version, text: str) -> bool:
     """Whether a listed version is this one; lists hold old versions that PEP 440 can't read, which never are."""
-    try:
-        return Version(text) == version
-    except InvalidVersion:
-        return False
+    found = _version(text)
+    return found is not None and found == version
 
 
 def _first_fix(parts: Sequence[Affected], version: Version | None) -> str | None:
-    texts = {event.fixed for part in parts for entry in part.ranges for event in entry.events if event.fixed}
-    fixes = [_parsed(text, of="a fix") for text in texts if _is_version(text)]
-    later = [fix for fix in fixes if version is not None and fix > version]
+    ranges = (entry.events for part in parts for entry in part.ranges if entry.type in ORDERED)
+    fixes = [_version(event.fixed) for events in ranges for event in events if event.fixed]
+    later = [fix for fix in fixes if fix is not None and version is not None and fix > version]
     return str(min(later)) if later else None
 
 
-def _is_version(text: str) -> bool:
+def _version(text: str) -> Version | None:
     try:
-        Version(text)
-    except InvalidVersion:
-        return False
-    return True
+        return Version(text)
+    except ValueError:  # InvalidVersion, and numbers of more digits than Python converts
+        return None
 
 
 def _parsed(text: str, *, of: str) -> Version:
-    try:
-        return Version(text)
-    except InvalidVersion as error:
-        got = f"{text!r} of {of}"
-        raise InputError(expected("a version as in PEP 440", got=got, remedy="correct it, or take it out")) from error
+    found = _version(text)
+    if found is None:
+        got = f"{text[:MOST_SHOWN]!r} of {_printable(of)}"
+        raise InputError(expected("a version as in PEP 440", got=got, remedy="correct it, or take it out"))
+    return found

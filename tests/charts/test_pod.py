@@ -82,7 +82,7 @@ def test_what_a_user_adds_to_a_pod_is_there_and_replaces_ours(program: str) -> N
         "extraArguments": ["--log-level=debug: all"],
         "annotations": {"tier": "one"},
         "podAnnotations": {"sidecar": "none"},
-        "podLabels": {"team": "vision", "app.kubernetes.io/component": "not-to-be-changed"},
+        "podLabels": {"team": "vision"},
         "resources": {"limits": {"memory": "1Gi"}},
     }
     changes = {"store": {"region": "eu-1"}, "images": {"pullSecrets": ["one", "two"]}, program: added}

@@ -13,8 +13,9 @@ from pydantic import BaseModel, Field, ValidationError
 
 from robustcert.errors import InputError, expected
 
-PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
-PYTHON_PACKAGE = re.compile(r"^pkg:pypi/([^@/?#]+)@([^?#]+)")
+PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]\n]*\])? *={2,3} *([^\s;\\#]+)", re.MULTILINE)
+PYTHON_PACKAGE = re.compile(r"^pkg:/{0,2}pypi/([^@/?#]+)(?:@([^?#]+))?", re.IGNORECASE)
+CODE = {"library", "framework"}  # types of components that may be Python packages
 MOST_BYTES = 64 << 20
 
 
@@ -29,11 +30,12 @@ class Entry(BaseModel):
 
     @property
     def python_package(self) -> tuple[str, str] | None:
-        """Name and version by the package URL; a library without one counts by its own name."""
+        """Name and version by the package URL; a library or framework without one counts by its own name."""
         if self.purl:
             match = PYTHON_PACKAGE.match(self.purl)
-            return (unquote(match[1]), unquote(match[2])) if match else None
-        return (self.name, self.version) if self.version and self.type == "library" else None
+            version = match and (unquote(match[2]) if match[2] else self.version)
+            return (unquote(match[1]), version) if match and version else None
+        return (self.name, self.version) if self.version and self.type in CODE else None
 
 
 class Metadata(BaseModel):

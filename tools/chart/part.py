@@ -28,7 +28,9 @@ Cron = Annotated[
 ]
 Digest = Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64})?$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Labels = dict[str, Annotated[str, Field(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")]]
+OpenPort = Annotated[int, Field(ge=1024, le=65535)]  # what a program without privileges may listen on
+Label = Annotated[str, Field(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")]  # a label's value
+Labels = dict[str, Label]
 Annotations = dict[str, str]
 Object = dict[str, Any]  # an object of Kubernetes' own, whose form the cluster checks
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tools.chart.part import Annotations, Cron, Duration, Name, ObjectName, Part, Port, Program, Quantity, Resources
+from tools.chart.part import Annotations, Cron, Duration, Name, ObjectName, OpenPort, Part, Program, Quantity, Resources
 from tools.chart.shared import Key
 
 MEASURED = "Requests and limits, from measurements: docs/sizing.md."
@@ -15,7 +15,7 @@ MEASURED = "Requests and limits, from measurements: docs/sizing.md."
 class Service(Part):
     """A Service of type ClusterIP."""
 
-    port: Port = Field(..., description="Port of the Service and of the program.")
+    port: OpenPort = Field(..., description="Port of the Service and of the program.")
     annotations: Annotations = Field(default={}, description="Annotations of the Service.")
 
 
@@ -140,7 +140,7 @@ class Controller(Program):
     tls: Tls = Field(default=Tls(), description="TLS of its interface.")
     persistence: Persistence = Field(default=Persistence(), description="Its volume.")
     service: Service = Field(default=Service(port=8090), description="Its Service.")
-    metrics_port: Port = Field(default=8091, description="Port of /metrics, inside the cluster only.")
+    metrics_port: OpenPort = Field(default=8091, description="Port of /metrics, inside the cluster only.")
     pod_disruption_budget: Disruption = Field(default=Disruption(), description="Its PodDisruptionBudget.")
     termination_grace_period_seconds: int = Field(
         default=60, ge=10, le=600, description="Time to answer what is in progress."
@@ -177,7 +177,11 @@ class DriftJob(Job):
     name: Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,18}[a-z0-9])?$")] = Field(
         ..., description="Name of the job, 20 characters at most."
     )
-    certificate: str = Field(..., min_length=1, description="Name under which the certificate is published.")
+    certificate: str = Field(
+        ...,
+        pattern=r"^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$",
+        description="Name under which the certificate is published, or its SHA-256.",
+    )
     window: str = Field(..., min_length=1, description="Rows of production data: s3://... or a path in a volume.")
     labels: str = Field(default="", description="Labels that came later: s3://... or a path.")
     reference_window: str = Field(default="", description="An earlier window; the certified test data where empty.")
@@ -216,7 +220,11 @@ class Schedule(Job):
     name: Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,18}[a-z0-9])?$")] = Field(
         ..., description="Name of the job, 20 characters at most."
     )
-    model: str = Field(..., min_length=1, description="Name under which the certificate is published.")
+    model: str = Field(
+        ...,
+        pattern=r"^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$",
+        description="Name under which the certificate is published.",
+    )
     text: str = Field(default="", max_length=300, description="Why, for the audit log.")
     active_deadline_seconds: int = Field(
         default=1800, ge=60, description="How long asking may take, all attempts; the run goes on by itself."

@@ -15,6 +15,7 @@ def _fixed(tag: str) -> str:
     return tag
 
 
+SERVER = r"https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+)(:[0-9]{1,5})?"  # an IPv6 address is in brackets
 Tag = Annotated[
     str,
     Field(pattern=r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$", json_schema_extra={"not": {"const": "latest"}}),
@@ -40,7 +41,7 @@ class Images(Part):
     registry: str = Field(
         default="",
         pattern=r"^([a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9._-]+)*/?)?$",
-        description="Registry that replaces ghcr.io in all of them, such as a mirror.",
+        description="Registry that replaces ghcr.io, such as a mirror; a repository elsewhere stays.",
     )
     pull_policy: Literal["IfNotPresent", "Always", "Never"] = Field(default="IfNotPresent", description="As in a pod.")
     pull_secrets: list[ObjectName] = Field(default=[], description="Names of Secrets with the registry's credentials.")
@@ -58,7 +59,7 @@ class Key(Part):
     """A key of a ConfigMap or Secret that exists."""
 
     name: ObjectName = Field(default="", description="Name of the object; empty for none.")
-    key: str = Field(..., pattern=r"^[-._a-zA-Z0-9]+$", description="Key in it.")
+    key: str = Field(..., pattern=r"^[-._a-zA-Z0-9]*[-_a-zA-Z0-9][-._a-zA-Z0-9]*$", description="Key in it.")
 
 
 class Store(Part):
@@ -69,9 +70,7 @@ class Store(Part):
         pattern=r"^(s3://[a-z0-9][a-z0-9.-]+(/[^?\s@]*)?(\?[^\s@]*)?|file:///[^\s]*|)$",
         description="s3://bucket/prefix, or file:///store on `persistentVolumeClaim`. Required.",
     )
-    endpoint: str = Field(
-        default="", pattern=r"^(https?://[^\s/@?#&]+)?$", description="S3 server; Amazon's where empty."
-    )
+    endpoint: str = Field(default="", pattern=rf"^({SERVER})?$", description="S3 server; Amazon's where empty.")
     region: str = Field(
         default="", pattern=r"^[a-z0-9-]*$", description="The bucket's region; the server is asked where empty."
     )
@@ -157,7 +156,7 @@ class Kubeflow(Part):
 
     host: str = Field(
         default="http://ml-pipeline.kubeflow.svc:8888",
-        pattern=r"^https?://[^\s/@]+(/[^\s?#@]*)?$",
+        pattern=rf"^{SERVER}(/[^\s?#@]*)?$",
         description="Its REST interface.",
     )
     namespace: Name = Field(
@@ -168,7 +167,8 @@ class Kubeflow(Part):
     )
     token: Token = Field(default=Token(), description="How programs say who they are.")
     ca: Key = Field(
-        default=Key(key="ca.crt"), description="ConfigMap with the authorities of an https:// host, in PEM."
+        default=Key(key="ca.crt"),
+        description="ConfigMap with the authorities of an https:// host; the controller takes store.ca where empty.",
     )
     experiment: str = Field(
         default="recertification", min_length=1, description="Experiment of the runs that the controller starts."

@@ -27,7 +27,18 @@ PATH = CHART / "values.schema.json"
 DIALECT = "http://json-schema.org/draft-07/schema#"
 DEFINITIONS = "#/definitions/"
 COMMENT = "Made by `make generate` from tools/chart; not edited by hand."
-WORDS = ("Name", "ObjectName", "Quantity", "OptionalQuantity", "Duration", "PrometheusDuration", "Cron", "Digest")
+WORDS = (
+    "Name",
+    "ShortName",
+    "ObjectName",
+    "Label",
+    "Quantity",
+    "OptionalQuantity",
+    "Duration",
+    "PrometheusDuration",
+    "Cron",
+    "Digest",
+)
 SAID_ELSEWHERE = ("title", "type")  # where a value is one of a few
 KEPT = ("description", "default", "examples")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tools.chart.part import Annotations, Labels, Name, Object, Part, Port, PrometheusDuration
+from tools.chart.part import Annotations, Labels, Name, Object, ObjectName, Part, Port, PrometheusDuration
 
 STACK = {"release": "kube-prometheus-stack"}
 

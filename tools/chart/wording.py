@@ -10,6 +10,8 @@ Place = tuple[str | int, ...]
 
 DEFINED = {
     "Name": "a name of up to 63 lower-case letters, digits and '-'",
+    "ShortName": "a name of up to 40 lower-case letters, digits and '-' that begins with a letter",
+    "Label": "a label's value of up to 63 letters, digits, '-', '_' and '.'",
     "ObjectName": "a name of lower-case letters, digits, '-' and '.'",
     "Quantity": "a quantity such as 500m, 2 or 1Gi",
     "OptionalQuantity": "a quantity such as 500m, 2 or 1Gi, or nothing between quotes",

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from robustcert.certificate.keys import SigningKey
-from robustcert.errors import VerificationError, WorldError, expected
+from robustcert.errors import InputError, VerificationError, WorldError, expected
 from robustcert.provenance.advisories import load_advisories
 from tools.advisories.__main__ import KNOWN, findings
 from tools.advisories.components import listed
@@ -36,6 +36,12 @@ class Order:
     builder: str = UNKNOWN_BUILDER
     key: SigningKey | None = None
     databases: tuple[Path, ...] = ()
+
+    def __post_init__(self) -> None:
+        """InputError where one digest is given that says nothing of the chart's images."""
+        if set(self.digests) == {GPU}:
+            remedy = "give --digest NAME=sha256:... once for each"
+            raise InputError(expected("digests of the chart's images too", got=f"one of {GPU} alone", remedy=remedy))
 
 
 def assemble(source: Checkout, out: Path, order: Order, *, bills_of_images: Path) -> list[str]:

@@ -8,7 +8,6 @@ Exit status: 0 they are, 1 refused with the reason, 2 wrong usage.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 from robustcert.certificate.keys import load_verification_key
 from robustcert.errors import ClaimError, RobustcertError
 from tools.release import checksums, provenance
+from tools.release.arguments import Parser
 
 
 def check(folder: Path, *, key: Path | None) -> list[str]:
@@ -34,7 +34,7 @@ def check(folder: Path, *, key: Path | None) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m tools.release.check", description="Checks a downloaded release.")
+    parser = Parser(prog="python -m tools.release.check", description="Checks a downloaded release.")
     parser.add_argument("folder", type=Path, help="folder with every file of the release")
     parser.add_argument("--key", type=Path, help="the release's public key, obtained by another channel")
     given = parser.parse_args(arguments)

@@ -42,6 +42,10 @@ def require(folder: Path, sums: dict[str, str], *, besides: Iterable[str]) -> No
         got = "a file that it does not name" if name in there else "no such file"
         raise VerificationError(expected(f"{name} as {FILE} says", got=got, remedy="download the release again"))
     for name, digest in sums.items():
+        if not (folder / name).is_file():  # it would not end, or not begin, to be read
+            raise VerificationError(
+                expected(f"a file {name}", got="something else", remedy="download the release again")
+            )
         if sha256_file(folder / name) != digest:
             raise VerificationError(
                 expected(

@@ -64,8 +64,8 @@ def above_the_current(found: Facts) -> str | None:
     unreleased = found.section.is_open and found.section.version == found.current
     if found.kind == "again" or wanted > current or (wanted == current and unreleased):
         return None
-    at_least = "" if unreleased else "above "
-    return expected(f"a version {at_least}{found.current}", got=found.version, remedy="choose a higher one")
+    relation = "of at least" if unreleased else "above"
+    return expected(f"a version {relation} {found.current}", got=found.version, remedy="choose a higher one")
 
 
 def clean(found: Facts) -> str | None:

@@ -37,7 +37,7 @@
 {{- if not .persistentVolumeClaim }}
 {{- include "robustcert.refuse" (list "store.persistentVolumeClaim" (printf "store.uri %s without it" .uri) "name a claim that all pods can mount, or use s3://") }}
 {{- end }}
-{{- if not (or (eq .uri "file:///store") (hasPrefix "file:///store/" .uri)) }}
+{{- if or (regexMatch "/[.][.](/|$)" .uri) (not (or (eq .uri "file:///store") (hasPrefix "file:///store/" .uri))) }}
 {{- include "robustcert.refuse" (list "store.uri to begin with file:///store, where the claim is mounted" .uri "write file:///store") }}
 {{- end }}
 {{- end }}
@@ -75,7 +75,10 @@
 {{- if not .secretStore.name }}
 {{- include "robustcert.refuse" (list "externalSecrets.secretStore.name" "none" "name the SecretStore that Secrets come from") }}
 {{- end }}
-{{- range $name, $_ := .secrets }}
+{{- range $name, $keys := .secrets }}
+{{- if not $keys }}
+{{- include "robustcert.refuse" (list (printf "keys in externalSecrets.secrets.%s" $name) "none" "name what is in the Secret, and where it lies") }}
+{{- end }}
 {{- if not (regexMatch "^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$" $name) }}
 {{- include "robustcert.refuse" (list "names of Secrets in externalSecrets.secrets" (quote $name) "write lower-case letters, digits, - and .") }}
 {{- end }}

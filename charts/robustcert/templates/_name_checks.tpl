@@ -20,8 +20,11 @@
 {{- range $key, $program := dict "exporter" .exporter "controller" .controller "drift" .drift "recertification" .recertification "pipelines.upload" .pipelines.upload }}
 {{- $_ := set $given (printf "%s.podLabels" $key) $program.podLabels }}
 {{- end }}
-{{- range $key, $labels := $given }}
+{{- range $key, $labels := merge (dict "commonAnnotations" .commonAnnotations) $given }}
 {{- range $name, $_ := $labels }}
+{{- if not (regexMatch "^([a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$" $name) }}
+{{- include "robustcert.refuse" (list (printf "names in %s, such as team or example.org/team" $key) (quote $name) "write letters, digits, -, _ and .") }}
+{{- end }}
 {{- if or (hasPrefix "app.kubernetes.io/" $name) (eq "helm.sh/chart" $name) }}
 {{- include "robustcert.refuse" (list (printf "labels of your own in %s" $key) $name "leave it out: the chart sets it") }}
 {{- end }}

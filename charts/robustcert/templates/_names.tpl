@@ -19,7 +19,8 @@
 {{- define "robustcert.fullname" -}}
 {{- $name := include "robustcert.name" . -}}
 {{- $full := .Values.fullnameOverride | default (contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name)) -}}
-{{ include "robustcert.shortened" (list ($full | replace "." "-") 40) }}
+{{- $full = replace "." "-" $full -}}
+{{ if gt (len $full) 40 }}{{ include "robustcert.shortened" (list $full 40) }}{{ else }}{{ $full }}{{ end }}
 {{- end }}
 
 {{/* Name of a program's objects. Arguments: (dict "root" $ "component" "exporter"). */}}
@@ -76,7 +77,10 @@ annotations:
 {{/* An image. Arguments: root, image (its values). */}}
 {{- define "robustcert.image" -}}
 {{- $repository := .image.repository -}}
-{{- with .root.Values.images.registry }}{{ $repository = printf "%s/%s" (trimSuffix "/" .) ($repository | trimPrefix "ghcr.io/") }}{{ end -}}
+{{- $elsewhere := regexMatch "^[^/]*[.:][^/]*/" ($repository | trimPrefix "ghcr.io/") -}}
+{{- with .root.Values.images.registry }}
+{{- if not $elsewhere }}{{ $repository = printf "%s/%s" (trimSuffix "/" .) ($repository | trimPrefix "ghcr.io/") }}{{ end }}
+{{- end -}}
 {{- if .image.digest -}}
 {{ $repository }}@{{ .image.digest }}
 {{- else if .root.Values.images.requireDigest -}}

@@ -59,8 +59,8 @@ networkPolicy: enabled store kubeflow kubernetes dns
 {{- $part := $ }}
 {{- range eq $path "." | ternary list (splitList "." $path) }}{{ $part = get $part . }}{{ end }}
 {{- range splitList " " $names }}
-{{- if kindIs "invalid" (get $part .) }}
-{{- include "robustcert.refuse" (list (printf "a value as %s" (printf "%s.%s" $path . | trimPrefix "." | trimPrefix ".")) "null" "leave it out for its default") }}
+{{- if or (not (hasKey $part .)) (kindIs "invalid" (get $part .)) }}
+{{- include "robustcert.refuse" (list (printf "a value as %s" (printf "%s.%s" $path . | trimPrefix "." | trimPrefix ".")) "null" "leave it out for its default; after helm upgrade --reuse-values, use --reset-then-reuse-values") }}
 {{- end }}
 {{- end }}
 {{- end }}

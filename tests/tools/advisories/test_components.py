@@ -47,6 +47,9 @@ def test_nested_components_the_subject_and_libraries_without_an_address_count_an
                 "components": [{"type": "library", "name": "z", "version": "3"}],
             },
             {"type": "library", "name": "openssl", "version": "3", "purl": "pkg:deb/debian/openssl@3"},
+            {"type": "framework", "name": "torch", "version": "2.0"},
+            {"type": "library", "name": "v", "version": "4", "purl": "pkg:PyPI/v"},
+            {"type": "library", "name": "w", "purl": "pkg:pypi/w"},
             {"type": "operating-system", "name": "debian", "version": "12"},
         ],
     }
@@ -54,7 +57,14 @@ def test_nested_components_the_subject_and_libraries_without_an_address_count_an
     source = "sbom.cdx.json"
     assert listed(bill) == [
         Component(package=name, version=number, source=source)
-        for name, number in (("robustcert", "1.0"), ("X.y", "1.0+cpu"), ("y", "2"), ("z", "3"))
+        for name, number in (
+            ("robustcert", "1.0"),
+            ("X.y", "1.0+cpu"),
+            ("y", "2"),
+            ("z", "3"),
+            ("torch", "2.0"),
+            ("v", "4"),
+        )
     ]
 
 
@@ -71,6 +81,15 @@ def test_another_document_is_refused_in_one_line(tmp_path: Path, text: str, mess
     with pytest.raises(InputError, match=message) as refused:
         listed(tmp_path / "a.json")
     assert "\n" not in str(refused.value)
+
+
+def test_pins_with_extras_and_blanks_are_pins(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text("uvicorn[standard]==0.30 ; python_version > '3'\nPyYAML == 5.1 # old\nh11===1\n")
+    assert [(part.package, part.version) for part in pinned(tmp_path / "lock")] == [
+        ("uvicorn", "0.30"),
+        ("PyYAML", "5.1"),
+        ("h11", "1"),
+    ]
 
 
 def test_a_lock_without_pins_is_refused(tmp_path: Path) -> None:

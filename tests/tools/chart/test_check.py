@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.chart.check import main, merged
+from tools.chart.check import main, merged, read
 from tools.chart.render import CHART
 
 LEAST = "store: {uri: s3://models/x}\ntrustedKeys: {configMapName: keys}\n"
@@ -85,7 +85,7 @@ def test_values_that_are_wrong_together_are_answered_by_the_chart(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(written(tmp_path, "store: {uri: s3://models/x}")) == 2
-    assert re.search("expected trustedKeys.keys or trustedKeys.configMapName, got neither", capsys.readouterr().err)
+    assert re.match("expected trustedKeys.keys or trustedKeys.configMapName, got neither", capsys.readouterr().err)
 
 
 def test_the_later_file_wins_and_null_takes_a_default_away(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -107,6 +107,59 @@ def test_a_file_that_holds_no_values_is_refused(
 ) -> None:
     assert main(written(tmp_path, text)) == 2
     assert re.fullmatch(answer + "\n", capsys.readouterr().err)
+
+
+LAUGHS = "a: &a {x: 1}\n" + "".join(
+    f"{name}: &{name} {{{', '.join(f'k{place}: *{before}' for place in range(9))}}}\n"
+    for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("a:\n  b: 1\n  b: 2", "{path}:3: a.b: expected a name once, got it on lines 2 and 3; keep one"),
+        ("exporter: {8: x}", "{path}:1: exporter: expected text as a name, got '8'; put it in quotes"),
+        ("on: x", "{path}:1: expected text as a name, got 'on'; put it in quotes"),
+        ("? [a]\n: b", "{path}:1: expected text as a name, got a list or map; put it in quotes"),
+        ("a: !!set {b}", "{path}:1: a: expected text, numbers, lists and maps, got !!set; correct it"),
+        ("a: &a {b: *a}", "{path}:1: a.b.b: expected a value that does not hold itself, got one that does; correct it"),
+        (f"a: {'9' * 41}", "{path}:1: a: expected a finite number of at most 40 characters, got '9+'; correct it"),
+        ("a: [.nan]", "{path}:1: a\\[0\\]: expected a finite number of at most 40 characters, got '.nan'; correct it"),
+        (LAUGHS, "expected at most 50000 values, got {path}: more, with aliases written out; shorten it"),
+        ("a: " + "[" * 100_000 + "]" * 100_000, "expected at most 64 levels, got {path}:1: more; correct it"),
+        ("# " + "x" * (1 << 20), "expected at most 1048576 bytes, got {path}: more; shorten it"),
+    ],
+)
+def test_what_helm_would_take_without_a_word_or_not_end_with_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, answer: str
+) -> None:
+    (path,) = written(tmp_path, text)
+    assert main([path]) == 2
+    assert re.fullmatch(answer.replace("{path}", re.escape(path)) + "\n", capsys.readouterr().err)
+
+
+def test_aliases_merges_and_dates_are_what_helm_makes_of_them(tmp_path: Path) -> None:
+    text = "exporter: {nodeSelector: &pool {a: b}}\ncontroller: {nodeSelector: {<<: *pool, a: 2026-01-01}}\n"
+    (path,) = written(tmp_path, text)
+    found = read(Path(path))
+    assert found == {"exporter": {"nodeSelector": {"a": "b"}}, "controller": {"nodeSelector": {"a": "2026-01-01"}}}
+
+
+@pytest.mark.parametrize(
+    ("schedule", "answer"),
+    [
+        ("'99 * * * *'", "spec.schedule: schedules-come: expected 0 to 59 as minute, got '99'"),
+        ("'0 0 31 2 *'", "spec.schedule: schedules-come: expected a day that comes, got '0 0 31 2 \\*'"),
+        ("'@daily', timeZone: Europe/Berln", "spec.timeZone: time-zones-known: expected a time zone .*'Europe/Berln'"),
+    ],
+)
+def test_a_schedule_that_kubernetes_refuses_or_that_never_comes_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], schedule: str, answer: str
+) -> None:
+    job = f"recertification: {{schedules: [{{name: a, model: b, schedule: {schedule}}}]}}"
+    assert main(written(tmp_path, LEAST, job)) == 2
+    assert re.fullmatch(f"CronJob/robustcert-schedule-a: {answer}; .*\n", capsys.readouterr().err)
 
 
 def test_a_file_that_is_missing_and_no_file_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,8 @@ from tools.chart.wording import DEFINED, Place, in_words, names_at, schema_at
     ("place", "words"),
     [
         (("nameOverride",), "a name of up to 63 lower-case letters, digits and '-'"),
-        (("commonLabels", "anything"), "text"),
+        (("commonLabels", "anything"), "a label's value of up to 63 letters, digits, '-', '_' and '.'"),
+        (("commonAnnotations", "anything"), "text"),
         (("images", "pullPolicy"), "'IfNotPresent' or 'Always' or 'Never'"),
         (("exporter", "enabled"), "true or false"),
         (("exporter", "interval"), "a whole number from 1 to 3600"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,6 +98,19 @@ def test_the_key_of_another_is_refused(folder: Path, capsys: pytest.CaptureFixtu
     write_key_pair(folder.parent / "other", new_key("ed25519"), passphrase=None)
     assert main([str(folder), "--key", str(folder.parent / "other.pub")]) == 1
     assert "got one by another key" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["folder", "link to nothing", "pipe"])
+def test_what_is_no_file_is_refused_and_not_read(folder: Path, capsys: pytest.CaptureFixture[str], kind: str) -> None:
+    path = folder / "b.tgz"
+    path.unlink()
+    {"folder": path.mkdir, "link to nothing": lambda: path.symlink_to("nothing"), "pipe": lambda: os.mkfifo(path)}[
+        kind
+    ]()
+    assert main([str(folder)]) == 1
+    assert capsys.readouterr().out == (
+        "REFUSED: expected a file b.tgz, got something else; download the release again\n"
+    )
 
 
 @pytest.mark.parametrize("text", ["", "x\n", f"{'0' * 64}  ../a\n", f"{'0' * 64}  a\n{'1' * 64}  a\n"])

@@ -45,6 +45,25 @@ def test_where_the_checkout_cannot_follow_neither_it_nor_the_folder_of_files_cha
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_what_is_stopped_before_the_last_step_is_finished_by_the_next_call(
+    little: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy, checkout, files = changed_copy(little, tmp_path / "copy"), Checkout(root=little), tmp_path / "files"
+    files.mkdir()
+    (files / "a").write_text("a")
+    with monkeypatch.context() as stopped:
+        stopped.setattr(Path, "replace", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            put_in_place(files, tmp_path / "out/release", checkout, copy)
+    assert (checkout.head, list((tmp_path / "out").iterdir())) == (copy.head, [])
+    put_in_place(files, tmp_path / "out/release", checkout, copy)
+    assert [path.name for path in (tmp_path / "out").rglob("*")] == ["release", "a"]
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_changes_name_new_and_changed_files(little: Path) -> None:
     (little / "CHANGELOG.md").write_text("x")
     (little / "b.txt").write_text("x")

@@ -39,7 +39,7 @@ def test_a_version_that_does_not_rise_is_refused(little: Path, version: str) -> 
 def test_the_first_release_may_have_the_version_that_the_changelog_says_is_not_released(little: Path) -> None:
     commit(little, "## 0.4.0 (not released)\n\n- All.\n")
     assert ask(little, "0.4.0") == "new"
-    with pytest.raises(InputError, match=r"expected a version 0\.4\.0, got 0\.3\.0; choose a higher one"):
+    with pytest.raises(InputError, match=r"expected a version of at least 0\.4\.0, got 0\.3\.0; choose a higher one"):
         ask(little, "0.3.0")
 
 
@@ -93,6 +93,8 @@ def test_the_releases_own_commit_may_be_released_again_with_its_tag_but_no_later
         (("0.5.0", "--digest", "steps=latest"), "expected NAME=sha256: and 64 digits, got 'steps=latest'"),
         (("0.5.0", "--digest", f"a=sha256:{'0' * 64}", "--digest", f"a=sha256:{'1' * 64}"), "got 'a=sha256:1"),
         (("0.5.0", "--key", "/nothing"), "nothing"),
+        (("0.5.0", "--digest", f"gpu=sha256:{'0' * 64}"), "expected digests of the chart's images too, got one of gpu"),
+        (("0.5.0", "--builder", "me"), "expected a URI of who makes the release, got 'me'; give --builder https://"),
         (("0.5.0", "--out", "."), "expected an empty or new folder for the files, got '.'; move it away"),
     ],
 )
@@ -105,3 +107,15 @@ def test_the_command_refuses_in_one_line_with_exit_2(
     assert (printed.out, printed.err.count("\n")) == ("", 1)
     assert said in printed.err
     assert (git(little, "rev-parse", "HEAD"), git(little, "status", "--porcelain")) == (before, "")
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "0", "1e9", "99999999999999", "\u0661"])
+def test_a_time_that_no_archive_can_hold_is_one_line(
+    little: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", text)
+    assert main(("0.5.0",), root=little) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"expected SOURCE_DATE_EPOCH in seconds, between 1980 and 2100, got '{text}'; ")
+    assert said.count("\n") == 1
+    assert git(little, "status", "--porcelain") == ""

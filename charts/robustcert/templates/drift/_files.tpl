@@ -43,7 +43,8 @@ Arguments: root, uri.
 {{- $uri := .uri -}}
 {{- if hasPrefix "s3://" $uri -}}
 {{- range $key := list "endpoint" "region" -}}
-{{- $value := get $.root.Values.store $key -}}
+{{- $store := $.root.Values.store -}}
+{{- $value := get $store $key | default (regexReplaceAll "^[?&][a-z]+=" (regexFind (printf "[?&]%s=[^&]*" $key) $store.uri) "") -}}
 {{- if and $value (not (regexMatch (printf "[?&]%s=" $key) $uri)) -}}
 {{- $uri = printf "%s%s%s=%s" $uri (contains "?" $uri | ternary "&" "?") $key $value -}}
 {{- end -}}
