@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from robustcert.errors import InputError
 from tools.chart.render import render
 from tools.lint_chart import lint
 
@@ -18,12 +19,23 @@ ALTERNATIVE = re.compile(
 )
 
 
+TO_PASTE = "<the line between, from the file>"
+KEY = "MCowBQYDK2VwAyEAxEP5rXNHU2OF+esXJp0lpUWTGacRirBb6TBoPmFT8kE="
+
+
 @pytest.fixture(scope="module")
 def values(root: Path) -> dict[str, Any]:
     """The page's file."""
     found = BLOCK.search((root / "docs/install.md").read_text())
     assert found
-    return dict(yaml.safe_load(found[1]))
+    return dict(yaml.safe_load(found[1].replace(TO_PASTE, KEY)))
+
+
+def test_the_page_shows_no_key_that_somebody_could_trust_by_copying_it(values: dict[str, Any], root: Path) -> None:
+    assert TO_PASTE in (root / "docs/install.md").read_text()
+    copied = {"issuer.pub": f"-----BEGIN PUBLIC KEY-----\n{TO_PASTE}\n-----END PUBLIC KEY-----\n"}
+    with pytest.raises(InputError, match=r"expected a public key .* got"):
+        render({**values, "trustedKeys": {"keys": copied}})
 
 
 def test_the_pages_values_are_rendered_without_a_finding(values: dict[str, Any]) -> None:

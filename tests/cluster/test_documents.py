@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.charts.test_install_page import KEY, TO_PASTE
 from tests.cluster.api import Api, eventually, names
 from tests.test_documentation import BLOCK, COMMAND, DOCUMENTS, NOTE, ROOT
 
@@ -42,7 +43,8 @@ def folder(tmp_path: Path) -> Path:
     values = re.search(r"^```yaml\n# values\.yaml\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     assert values
     profile = ENVIRONMENT["ROBUSTCERT_TEST_NAMESPACE"]
-    (checkout / "values.yaml").write_text(values[1].replace("namespace: team", f"namespace: {profile}"))
+    text = values[1].replace("namespace: team", f"namespace: {profile}").replace(TO_PASTE, KEY)
+    (checkout / "values.yaml").write_text(text)
     (checkout / "store.env").write_text(STORE)
     return checkout
 

@@ -63,7 +63,7 @@
 {{- if contains "PRIVATE KEY" $text }}
 {{- include "robustcert.refuse" (list (printf "a public key as trustedKeys.keys.%s" $name) "a private one" "give the .pub file, and make a new key pair: this one has been shown") }}
 {{- end }}
-{{- if not (contains "-----BEGIN PUBLIC KEY-----" $text) }}
+{{- if not (regexMatch `^\s*-----BEGIN PUBLIC KEY-----\s+[A-Za-z0-9+/=\s]+-----END PUBLIC KEY-----\s*$` $text) }}
 {{- include "robustcert.refuse" (list (printf "a public key in PEM as trustedKeys.keys.%s" $name) "another text" "give the content of the .pub file") }}
 {{- end }}
 {{- end }}
