@@ -17,6 +17,7 @@ Wrong = Iterator[tuple[str, str]]
 Rule = Callable[[CompiledFile], Wrong]
 
 # Which step alone has a secret, by the input that names it, and what hands it over.
+SECRET_PARTS = ("secretAsEnv", "secretAsVolume")
 OWN_SECRETS = {
     "signing_secret": ("certificate_issue", "signs"),
     "registry_secret": ("publish", "asks_registry"),
@@ -183,15 +184,16 @@ def secrets_in_place(compiled: CompiledFile) -> Wrong:
         if "" in named:
             yield f"{executor.label} has a secret of a fixed name", "take its name from an input"
         opens = any("store" in compiled.inputs(task.component) for task in compiled.tasks_of(executor))
-        if opens != ("store_secret" in named):
+        given = [part for part in SECRET_PARTS if "store_secret" in _secret_inputs(executor, part)]
+        if given != (list(SECRET_PARTS) if opens else []):
             yield (
                 f"{executor.label} and the store's secret",
                 "hand every task with a store, and no other, to opens_store",
             )
 
 
-def _secret_inputs(executor: Executor) -> Iterator[str]:
-    for part in ("secretAsEnv", "secretAsVolume"):
+def _secret_inputs(executor: Executor, *parts: str) -> Iterator[str]:
+    for part in parts or SECRET_PARTS:
         for item in executor.kubernetes.get(part, ()):
             source = item.get("secretNameParameter", {}).get("componentInputParameter", "")
             yield source.removeprefix("pipelinechannel--")

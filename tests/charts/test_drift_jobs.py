@@ -24,7 +24,7 @@ from tools.chart.job_defaults import PATH, generated
 from tools.chart.programs import DriftJob
 from tools.chart.render import render
 
-KEY = "-----BEGIN PUBLIC KEY-----\n"
+KEY = "-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----\n"
 POLICY = "samples: {tests: 200, permutations: 701}\nquality: {oldestHours: 1000000.0}\n"
 JOB = {"name": "digits", "certificate": "digits", "window": "/windows/w.parquet", "schedule": "15 * * * *"}
 # Runs the command line without Evidently, and tells every path that is opened for writing, made, moved or removed.

@@ -287,6 +287,10 @@ MUTATIONS: dict[str, tuple[str, Callable[[Documents], Any]]] = {
     ),
     "signing secret elsewhere": ("secrets-in-place", secret_for_all),
     "store secret missing": ("secrets-in-place", lambda documents: kubernetes(documents, "publish").pop("secretAsEnv")),
+    "store files missing": (
+        "secrets-in-place",
+        lambda documents: kubernetes(documents, "publish").pop("secretAsVolume"),
+    ),
     "large file": ("size", swell),
     "large component": ("size", swell_one_component),
     "large default": ("size", add_input("long", defaultValue="x" * 10_000)),

@@ -90,8 +90,7 @@ class TrustedKeys(Part):
 
     keys: dict[str, str] = Field(
         default={},
-        description="File name ending in .pub or .pem -> PEM; becomes a ConfigMap.",
-        examples=[{"issuer.pub": "-----BEGIN PUBLIC KEY-----..."}],
+        description="File name ending in .pub or .pem, such as issuer.pub -> its text, in PEM; becomes a ConfigMap.",
     )
     config_map_name: ObjectName = Field(default="", description="A ConfigMap of such files that exists.")
 
