@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tools.chart.entry import all_entries
-from tools.chart.render import CHART, render
+from tools.chart.render import CHART, ci_values, render
 from tools.chart.values import Values
 from tools.chart.values_yaml import PATH, inline, values_yaml
 
