@@ -37,7 +37,7 @@ class Pod:
         return subprocess.run(
             self.command(container, program=program),
             env=self.environment(container),
-            cwd=self.mounts["/tmp"],  # noqa: S108  the image's WORKDIR
+            cwd=self.mounts["/tmp"],  # the image's WORKDIR
             capture_output=True,
             text=True,
             timeout=LONGEST,
@@ -51,7 +51,7 @@ class Pod:
 
     def environment(self, container: Object) -> dict[str, str]:
         """As the image sets it, with what the container adds."""
-        image = {"HOME": "/tmp", "TMPDIR": "/tmp", "MPLCONFIGDIR": "/tmp", "XDG_CACHE_HOME": "/tmp"}  # noqa: S108
+        image = {"HOME": "/tmp", "TMPDIR": "/tmp", "MPLCONFIGDIR": "/tmp", "XDG_CACHE_HOME": "/tmp"}
         kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         own = {name: self._here(value) for name, value in {**image, **self.variables(container)}.items()}
         fixed = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONNOUSERSITE": "1"}

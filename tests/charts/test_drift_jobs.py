@@ -169,7 +169,7 @@ def store(chain: Chain, tmp_path: Path) -> Store:
 
 
 def pod(folder: Path) -> Pod:
-    places = {"tmp": "/tmp", "store": "/store", "windows": "/windows"}  # noqa: S108
+    places = {"tmp": "/tmp", "store": "/store", "windows": "/windows"}
     own = {"drift-key": "drift-key", "keys": "trusted-keys", "policies": "policies"}
     mounts = {path: folder / name for name, path in places.items()}
     return Pod(mounts={**mounts, **{f"/etc/robustcert/{path}": folder / name for name, path in own.items()}})

@@ -46,7 +46,7 @@ def ask(folder: Path, pod: dict[str, Any], addresses: dict[str, str]) -> Done:
     for name in ("tmp", "token", "ca"):
         (folder / name).mkdir(exist_ok=True)
     mounts = {
-        "/tmp": folder / "tmp",  # noqa: S108
+        "/tmp": folder / "tmp",
         "/etc/robustcert/schedule-token": folder / "token",
         "/etc/robustcert/controller-ca": folder / "ca",
     }

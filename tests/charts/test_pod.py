@@ -44,7 +44,7 @@ def test_pods_are_of_the_level_restricted_and_write_to_nothing_but_volumes(progr
     assert spec["securityContext"]["runAsNonRoot"] is True
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert spec["automountServiceAccountToken"] is False
-    assert {"name": "tmp", "mountPath": "/tmp"} in container["volumeMounts"]  # noqa: S108  where the image writes
+    assert {"name": "tmp", "mountPath": "/tmp"} in container["volumeMounts"]  # where the image writes
     (tmp,) = (volume["emptyDir"] for volume in spec["volumes"] if volume["name"] == "tmp")
     assert tmp["sizeLimit"]
 

@@ -93,7 +93,7 @@ def gate(folder: Path, chain: Chain, pod: Object) -> tuple[int, list[str]]:
     model = chain.files.model
     assert model is not None
     surroundings = Pod(
-        mounts={"/tmp": temporary, "/etc/robustcert/trusted-keys": folder / "keys", "/models": model.parent},  # noqa: S108
+        mounts={"/tmp": temporary, "/etc/robustcert/trusted-keys": folder / "keys", "/models": model.parent},
         addresses={STORE: str(folder / "store"), "0" * 64: sha256_file(chain.files.certificate)},
     )
     fetch, verify = containers(pod)

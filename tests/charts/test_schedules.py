@@ -61,7 +61,7 @@ def ask(folder: Path, url: str, at: datetime, *, scheme: str = "http", **more: A
     for name in ("tmp", "token"):
         (folder / name).mkdir(exist_ok=True)
     (folder / "token/token").write_text(TOKEN)
-    mounts = {"/tmp": folder / "tmp", "/etc/robustcert/schedule-token": folder / "token"}  # noqa: S108
+    mounts = {"/tmp": folder / "tmp", "/etc/robustcert/schedule-token": folder / "token"}
     if scheme == "https":
         mounts["/etc/robustcert/controller-ca"] = folder / "ca"
     addresses = {f"{scheme}://robustcert-controller.robustcert.svc:8090": url}

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
-from collections.abc import Iterator
 from typing import Any
 
 import helm_python as helm
@@ -47,17 +45,6 @@ OF_CONTROLLER = [
 ]
 OF_UPLOAD = [("pipelines", verb) for verb in ("create", "get", "list")]
 KUBEFLOW = "pipelines.kubeflow.org"
-
-
-@pytest.fixture(scope="module")
-def api() -> Api:
-    return Api()
-
-
-@pytest.fixture
-def namespace(api: Api) -> Iterator[str]:
-    with api.namespace(f"robustcert-test-{secrets.token_hex(4)}") as made:
-        yield made
 
 
 def quiet(**others: Any) -> dict[str, Any]:

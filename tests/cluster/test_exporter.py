@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +19,6 @@ from tools.chart.render import CHART
 pytestmark = pytest.mark.cluster
 
 MODEL = "4f0c8d2a91b3" + 52 * "0"
-
-
-@pytest.fixture(scope="module")
-def api() -> Api:
-    return Api()
-
-
-@pytest.fixture
-def namespace(api: Api) -> Iterator[str]:
-    with api.namespace(f"robustcert-test-{secrets.token_hex(4)}") as made:
-        yield made
 
 
 def test_the_exporter_sees_workloads_by_its_service_account_alone(api: Api, namespace: str, tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def test_the_gates_commands_are_ones_that_the_command_line_takes() -> None:
     root = typer.main.get_command(application())
     for program, name, *arguments in commands:
         assert program == "robustcert"
-        command = root.commands[name]  # type: ignore[attr-defined]
+        command = root.commands[name]
         read = command.make_context(name, list(arguments)).params
         assert str(read.get("out", read.get("bundle"))).endswith("/bundle")
     statuses = [command for command in commands if command[1] == "verify"]

@@ -73,16 +73,16 @@ def one(objects: list[Object], kind: str, name: str) -> Object:
 
 def container(objects: list[Object], kind: str, name: str) -> Object:
     (only,) = one(objects, kind, name)["spec"]["template"]["spec"]["containers"]
-    return only  # type: ignore[no-any-return]
+    return only
 
 
 def settings(objects: list[Object]) -> Object:
     text = one(objects, "ConfigMap", "robustcert-controller")["data"]["controller.yaml"]
-    return yaml.safe_load(text)  # type: ignore[no-any-return]
+    return yaml.safe_load(text)
 
 
 def egress(objects: list[Object], name: str) -> list[Any]:
-    return one(objects, "NetworkPolicy", name)["spec"]["egress"]  # type: ignore[no-any-return]
+    return one(objects, "NetworkPolicy", name)["spec"]["egress"]
 
 
 def store_of_exporter(objects: list[Object]) -> str:

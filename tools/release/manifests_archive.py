@@ -32,5 +32,5 @@ def with_references(text: str, references: Mapping[str, str]) -> str:
     """
     for before, after in references.items():
         pattern = re.compile(rf"""(?m)(\bimage["']?: ["']?){re.escape(before)}(?=["']?[,}}]?\s*$)""")
-        text = pattern.sub(lambda match, after=after: f"{match[1]}{after}", text)  # type: ignore[misc]
+        text = pattern.sub(rf"\g<1>{after}", text)  # a reference of an image holds no backslash
     return text

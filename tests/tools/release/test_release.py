@@ -224,7 +224,7 @@ def test_the_charts_bill_names_its_images_by_digest(dry: Made) -> None:
 def test_the_signed_statement_is_what_securesystemslib_verifies_and_names_every_file(dry: Made) -> None:
     envelope = Envelope.from_dict(json.loads((dry.files / "provenance.dsse.json").read_text()))
     public = load_verification_key(dry.key)
-    key = SSlibKey.from_crypto(public, keyid=next(iter(envelope.signatures)))  # type: ignore[arg-type]
+    key = SSlibKey.from_crypto(public, keyid=next(iter(envelope.signatures)))
     assert len(envelope.verify([key], 1)) == 1
     said = json.loads(envelope.payload)
     assert (said["_type"], said["predicateType"]) == (
