@@ -13,7 +13,7 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check -qq
 SOURCES = robustcert components pipelines monitoring examples tools benchmarks tests
 RUN_EXTRAS = torch kfp
-ALL_EXTRAS = torch kfp drift monitoring s3 onnx cluster dev
+ALL_EXTRAS = torch kfp drift monitoring s3 onnx cluster marabou sdp dev
 # Small arrays on two cores: more threads per process cost time instead of saving it.
 TEST_ENVIRONMENT = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PATH="$(abspath $(BIN)):$$PATH"
 
