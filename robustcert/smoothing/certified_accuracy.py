@@ -5,16 +5,18 @@ denominator is always all rows, abstentions included, which are certified at no 
 failure probability of one certificate; radii are in the certification's unit.
 
 Certified accuracy as a `Rate`: `lower` bounds the proportion of the population for which the claim is true. With the
-noise of every row independent, at most q of N certificates are false except with probability GAMMA, where q is the
-(1 - GAMMA)-quantile of Bin(N, alpha). So `lower` is the Clopper-Pearson bound of K - q of N, K the certified ones, at
-level delta = (1 - confidence) / 2 - GAMMA, and fails with probability at most GAMMA + delta = (1 - confidence) / 2, as
-the end of every other rate does. `upper` is the plain Clopper-Pearson bound of K of N: it bounds how often this
-procedure certifies, not how often the classifier is robust without a certificate. Samples count as drawn independently
-from the population that the claim is about.
+noise of every row independent, as each row's own key makes it, at most q of N certificates are false except with
+probability GAMMA, where q is the (1 - GAMMA)-quantile of Bin(N, alpha). So `lower` is the Clopper-Pearson bound of
+K - q of N, K the certified ones, at level delta = (1 - confidence) / 2 - GAMMA, and fails with probability at most
+GAMMA + delta = (1 - confidence) / 2, as the end of every other rate does.
+`upper` is the plain Clopper-Pearson bound of K of N: it bounds how often this procedure certifies, not how often the
+classifier is robust without a certificate. Samples count as drawn independently from the population that the claim is
+about.
 """
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -126,6 +128,24 @@ def band(
 def simultaneous_count(rows: Rows, radius: Radius, *, alpha: float) -> int:
     """How many of these rows' certificates at `radius` are true at once, with confidence 1 - GAMMA."""
     return _simultaneous(tally_of(rows), radius, alpha=alpha)
+
+
+def simultaneous_count_with_shared_noise(rows: Rows, radius: Radius, *, alpha: float) -> int:
+    """The same where rows share their noise, so that their errors may come together: Markov's inequality.
+
+    On average alpha * N are false, and GAMMA^-1 times as many with probability at most GAMMA. That leaves hardly any
+    unless every row was certified at `shared_noise_alpha`, which leaves all of them.
+    """
+    tally = tally_of(rows)
+    at_least = math.ceil(Fraction(str(alpha)) * tally.of / Fraction(str(GAMMA)))
+    return max(0, tally.certified(_decimal(radius)) - max(0, at_least - 1))
+
+
+def shared_noise_alpha(of: int) -> float:
+    """Level of each of `of` certificates with shared noise at which all are true at once with confidence 1 - GAMMA."""
+    if of < 1:
+        raise InputError(expected("at least one certificate", got=of, remedy="certify at least one sample"))
+    return math.nextafter(GAMMA / of, 0.0)
 
 
 def abstention_rate(rows: Rows, *, confidence: float = CONFIDENCE) -> Rate:

@@ -9,6 +9,7 @@ import pytest
 import scipy.stats
 
 from robustcert.errors import InputError
+from robustcert.evaluation.statistics import binomial_quantile
 from robustcert.smoothing.certified_accuracy import (
     GAMMA,
     abstention_rate,
@@ -17,9 +18,12 @@ from robustcert.smoothing.certified_accuracy import (
     certified_accuracy,
     curve,
     median_certified_radius,
+    shared_noise_alpha,
     simultaneous_count,
+    simultaneous_count_with_shared_noise,
     smoothed_accuracy,
 )
+from robustcert.smoothing.confidence import largest_radius
 
 ALPHA = 0.001
 
@@ -101,6 +105,36 @@ def test_lower_end_exceeds_the_true_proportion_no_more_often_than_it_says() -> N
 def test_fewer_certificates_than_may_be_false_leave_nothing() -> None:
     assert simultaneous_count(many(2, 450), 0.25, alpha=ALPHA) == 0
     assert certified_accuracy(many(2, 450), 0.25, alpha=ALPHA).lower == "0.000000"
+
+
+def test_numbers_of_false_certificates_are_the_published_quantiles() -> None:
+    """Independent noise, alpha = .001: 95 % and 99.9 % quantiles at 500 and at 10,000 samples."""
+    found = {of: tuple(binomial_quantile(level, of, ALPHA) for level in (0.95, 0.999)) for of in (500, 10_000)}
+    assert found == {500: (2, 4), 10_000: (15, 21)}
+    for of, quantiles in found.items():
+        assert quantiles == tuple(int(scipy.stats.binom.ppf(level, of, ALPHA)) for level in (0.95, 0.999))
+    assert simultaneous_count(many(10_000, 10_000), 0.25, alpha=ALPHA) == 10_000 - 21
+
+
+def test_shared_noise_is_paid_for_by_markov_or_by_the_number_of_samples() -> None:
+    """Errors that come all at once, with probability alpha: at least m are false with probability alpha N / N."""
+    rows = many(400, 450)
+    assert simultaneous_count_with_shared_noise(rows, 0.25, alpha=ALPHA) == 0
+    assert simultaneous_count_with_shared_noise(rows, 0.25, alpha=1e-4) == 400 - 44  # P(at least 45) <= .045 / 45
+    for of in (1, 3, 7, 450, 10_000):
+        level = shared_noise_alpha(of)
+        assert 0.999999 * GAMMA < of * level <= GAMMA
+        assert simultaneous_count_with_shared_noise(many(of, of), 0.25, alpha=level) == of
+    assert simultaneous_count_with_shared_noise(rows, 0.3, alpha=1e-6) == 0, "none is certified at .3"
+    with pytest.raises(InputError, match="expected at least one certificate, got 0"):
+        shared_noise_alpha(0)
+
+
+def test_the_price_of_shared_noise_is_the_published_one() -> None:
+    """Unanimous 100,000 votes, 10,000 samples: 3.60 sigma with shared noise, 3.81 with independent noise."""
+    shared = largest_radius(100_000, alpha=shared_noise_alpha(10_000), sigma=1.0)
+    assert shared == pytest.approx(3.60, abs=0.005)
+    assert largest_radius(100_000, alpha=ALPHA, sigma=1.0) == pytest.approx(3.81, abs=0.005)
 
 
 def test_smoothed_accuracy_and_abstention_rate_are_plain_exact_rates() -> None:

@@ -17,8 +17,10 @@ from robustcert.smoothing.confidence import (
     clopper_pearson_lower,
     failure_upper_bound,
     largest_radius,
+    most_voted_radius,
     radius,
 )
+from robustcert.smoothing.noise_kinds import KINDS
 
 PUBLISHED = [
     (100_000, 100_000, 0.9999309248, "3.811457"),
@@ -130,6 +132,61 @@ def test_radius_is_refused_where_it_would_not_be_positive() -> None:
 def test_sigma_that_is_no_noise_level_is_refused(sigma: float) -> None:
     with pytest.raises(InputError, match="expected a finite sigma above 0"):
         certified_radius(99, 100, alpha=0.001, sigma=sigma)
+
+
+L1_RADIUS = {
+    "uniform": lambda p, sigma: 2 * np.sqrt(3) * sigma * (p - 0.5),
+    "laplace": lambda p, sigma: -sigma / np.sqrt(2) * np.log(2 * (1 - p)),
+}
+L1_NOISE = {
+    "uniform": lambda sigma: scipy.stats.uniform(-np.sqrt(3) * sigma, 2 * np.sqrt(3) * sigma),
+    "laplace": lambda sigma: scipy.stats.laplace(scale=sigma / np.sqrt(2)),
+}
+
+
+@pytest.mark.parametrize("name", L1_RADIUS)
+def test_radii_against_l1_are_those_of_the_clopper_pearson_bound_rounded_down(name: str) -> None:
+    for successes in (600, 990, 1000):
+        exact = L1_RADIUS[name](scipy.stats.beta.ppf(0.001, successes, 1001 - successes), 0.5)
+        found = certified_radius(successes, 1000, alpha=0.001, sigma=0.5, kind=KINDS[name])
+        assert 0 <= exact - float(found or 0) < 1e-6 + 1e-9
+    assert largest_radius(1000, alpha=0.001, sigma=0.5, kind=KINDS[name]) == pytest.approx(exact, rel=1e-9)
+    assert certified_radius(500, 1000, alpha=0.001, sigma=0.5, kind=KINDS[name]) is None
+
+
+@pytest.mark.parametrize("name", L1_RADIUS)
+def test_false_radii_against_l1_of_a_half_space_stay_within_alpha(name: str) -> None:
+    """Class 1 where x_1 < m: pA is the noise's distribution function at m, and the true radius is m.
+
+    20,000 margins at alpha = .001: fails by chance under 1 in 15,000.
+    """
+    n, alpha, sigma, margins = 1_000, 0.001, 0.25, 20_000
+    generator = np.random.Generator(np.random.Philox(20200708))
+    m = generator.uniform(0, 1.7 * sigma, margins)
+    votes = generator.binomial(n, L1_NOISE[name](sigma).cdf(m))
+    kind = KINDS[name]
+    found = {int(v): certified_radius(int(v), n, alpha=alpha, sigma=sigma, kind=kind) for v in np.unique(votes)}
+    false = sum(float(found[int(count)] or 0) > margin for count, margin in zip(votes, m, strict=True))
+    assert false / margins <= alpha + 4 * (alpha * (1 - alpha) / margins) ** 0.5
+
+
+def test_the_most_voted_class_is_certified_at_half_of_alpha() -> None:
+    assert most_voted_radius([5, 700, 295], 1000, alpha=0.002, sigma=0.5) == (
+        1,
+        certified_radius(700, 1000, alpha=0.001, sigma=0.5),
+    )
+    assert most_voted_radius([400, 400, 200], 1000, alpha=0.002, sigma=0.5) == (0, None)
+
+
+def test_the_most_voted_class_of_two_equal_ones_is_certified_rarely_enough() -> None:
+    """Exact, p = 1/2 twice, n = 500, alpha = .05: both tails certify, .044 in all, and .098 without the half."""
+    n, alpha = 500, 0.05
+    chances = scipy.stats.binom.pmf(np.arange(n + 1), n, 0.5)
+    halved = [most_voted_radius([a, n - a], n, alpha=alpha, sigma=1.0)[1] for a in range(n + 1)]
+    whole = [certified_radius(max(a, n - a), n, alpha=alpha, sigma=1.0) for a in range(n + 1)]
+    false, trap = (chances[[radius is not None for radius in radii]].sum() for radii in (halved, whole))
+    assert false == pytest.approx(0.044, abs=5e-4)
+    assert trap == pytest.approx(0.098, abs=5e-4)
 
 
 @pytest.mark.parametrize("factor", [0.5, 2.0])
