@@ -6,7 +6,8 @@ by the exact McNemar test, adjusted over all metrics by Holm's method, and by Ta
 Two certifications of one model, such as on CPU and on GPU, agree on a sample when the rows are equal; or when fragile
 votes explain their difference (`robustcert.smoothing.replay`); or else when Fisher's exact test, adjusted over the
 samples that are left, does not reject equal vote shares at level 0.001. The test takes both streams of noise as
-independent; where they are the same, it rejects less often than it says.
+independent; where they are the same, it rejects less often than it says. Rows that stopped at one of several looks are
+tested as if at every pair of looks (Bonferroni): where a row stops depends on its votes.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from robustcert.errors import DataError, expected
 from robustcert.evaluation.curve import CLEAN, curve_of
 from robustcert.evaluation.statistics import mcnemar_exact_p, paired_difference_interval, round_down, round_up
 from robustcert.smoothing.certified_accuracy import CERTIFIED
+from robustcert.smoothing.decisions import GROUP_SEQUENTIAL, looks_of, method_of, noise_of
 from robustcert.threat_model import ThreatModel
 
 LEVEL = 0.001
@@ -95,6 +97,7 @@ def agreement(first: Case, second: Case) -> Agreement:
         )
     pairs = _common_rows(first, second)
     explained = [_explained(*pair) for pair in pairs]
+    ends = _looks(first) * _looks(second)
     left = [pair for pair, how in zip(pairs, explained, strict=True) if how is None]
     return Agreement(
         samples=len(pairs),
@@ -102,7 +105,7 @@ def agreement(first: Case, second: Case) -> Agreement:
         within_fragile_votes=explained.count("fragile"),
         other_decisions=sum((a["decision"], a["candidate"]) != (b["decision"], b["candidate"]) for a, b in pairs),
         largest_radius_difference=str(max(abs(Decimal(a["radius"]) - Decimal(b["radius"])) for a, b in pairs)),
-        smallest_p=min(holm([_same_share_p(*pair) for pair in left]), default=1.0),
+        smallest_p=min(holm([_same_share_p(*pair, ends=ends) for pair in left]), default=1.0),
     )
 
 
@@ -126,7 +129,8 @@ def _common_metrics(first: Case, second: Case) -> Iterator[tuple[str, Outcomes, 
     for threat in first.specification.threat_models if same_suite else ():
         if theirs.get(threat.name) == threat:
             yield from _under_attack(threat, first, second)
-    if first.specification.certification.unit == second.specification.certification.unit:
+    one, other = (case.specification.certification for case in (first, second))
+    if (one.unit, noise_of(one).norm) == (other.unit, noise_of(other).norm):
         yield from _certified(first, second)
 
 
@@ -207,13 +211,19 @@ def _explained(one: Row, other: Row) -> str | None:
     return "fragile" if rows_agree(one, other, bit_exact=False) is None else None
 
 
-def _same_share_p(one: Row, other: Row) -> float:
-    """Fisher's exact p-value that the candidate of the first gets the same share of votes in both."""
+def _looks(case: Case) -> int:
+    """At how many numbers of votes a row of this certification may end, as its votes fall."""
+    certification = case.specification.certification
+    return len(looks_of(certification)) if method_of(certification) == GROUP_SEQUENTIAL else 1
+
+
+def _same_share_p(one: Row, other: Row, *, ends: int) -> float:
+    """Fisher's exact p-value that the first's candidate gets the same share in both, for that many pairs of ends."""
     from scipy.stats import fisher_exact
 
     candidate = one["candidate"]
     table = [[dict(map(tuple, row["counts"])).get(candidate, 0), row["n"]] for row in (one, other)]
-    return float(fisher_exact([[count, n - count] for count, n in table]).pvalue)
+    return min(1.0, ends * float(fisher_exact([[count, n - count] for count, n in table]).pvalue))
 
 
 def _sample(row: Row) -> Sample:

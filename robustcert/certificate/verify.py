@@ -85,12 +85,14 @@ def verify(
     *,
     key: PublicKey,
     now: datetime,
+    checks: tuple[Callable[[Case], Finding], ...] = CHECKS,
     revocation: Callable[[Case], Finding] = status_checks.not_asked,
     more: tuple[Callable[[Case], Finding], ...] = (),
 ) -> Verification:
     """Runs every check until one refuses; InputError only where the certificate file itself can't be read.
 
-    `revocation` says whether the certificate is suspended or revoked (`status_checks.asked` of a store).
+    `checks` are those of a level (`robustcert.certificate.levels`), by default all that need no model. `revocation`
+    says whether the certificate is suspended or revoked (`status_checks.asked` of a store).
     """
     try:
         statement = read_statement(_read(files.certificate), key=key)
@@ -98,7 +100,7 @@ def verify(
         return Verification(findings=(_refusal("signature", error),), statement=None)
     signed = Finding(check="signature", status="established", message=f"by the key {key_id(key)}")
     case, findings = Case(statement=statement, files=files, now=now), [signed]
-    for check in (*CHECKS, revocation, *more):
+    for check in (*checks, revocation, *more):
         findings.append(_outcome(check, case))
         if findings[-1].status == "refused":
             break

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from robustcert.certificate.bundle import BundleFiles
     from robustcert.certificate.case import Case, Finding
     from robustcert.certificate.keys import VerificationKey
+    from robustcert.certificate.levels import Level
     from robustcert.certificate.verify import Verification
 
 MARKS = {"established": "ok      ", "refused": "REFUSED ", "not established": "unknown "}
@@ -48,15 +51,29 @@ def verify(
     at: Annotated[str | None, typer.Option(help="Verify as of this UTC time, such as 2027-01-31T00:00:00Z.")] = None,
     replay: Annotated[int, typer.Option(min=0, help="Repeat this many samples and compare votes (needs torch).")] = 0,
     factory: Annotated[
-        str | None, typer.Option(help="package.module:function of a model that has one, for --replay.")
+        str | None, typer.Option(help="package.module:function of a model that has one, for --replay and L2, L3.")
+    ] = None,
+    level: Annotated[
+        Literal["L0", "L1", "L2", "L3"] | None,
+        typer.Option(help="What must be established: digests, all that files tell (default), replay, fresh noise."),
+    ] = None,
+    undetected_share: Annotated[
+        float, typer.Option(help="L2, L3: share of wrong rows missed with 5 % probability: 0.05: 59 rows, 0.01: 299.")
+    ] = 0.05,
+    nonce: Annotated[str, typer.Option(help="L2, L3: text that chooses the rows; a random one if absent.")] = "",
+    fresh_votes: Annotated[int, typer.Option(min=1, help="L3: votes under fresh noise for each chosen row.")] = 1000,
+    precision: Annotated[
+        Literal["float32", "bfloat16"] | None,
+        typer.Option(help="What the model is served in; another is out of scope."),
     ] = None,
 ) -> None:
-    """Check a certificate offline: 0 verified, 1 refused with the first reason, 2 wrong usage.
+    """Check a certificate offline: 0 verified, 1 refused with the first reason, 2 wrong usage or level not reached.
 
     Every radius, rate, interval and verdict is recomputed from the evidence's counts; what could not be established is
     listed. Files given as options take the place of the bundle's own.
     """
     from robustcert.certificate.keys import load_verification_key
+    from robustcert.certificate.levels import Level, checks_of
     from robustcert.certificate.verify import verify as verify_files
 
     files = _files(
@@ -68,22 +85,39 @@ def verify(
         adversarials=adversarials,
         data_report=data_report,
     )
-    more = _component_check(refuse_components or []) + (_replay_check(replay, factory) if replay else ())
+    wanted = Level(level or Level.L1)
+    more = (
+        *_component_check(refuse_components or []),
+        *_scope_check(precision),
+        *_model_checks(
+            wanted,
+            replay=replay,
+            rows=Rows(undetected_share=undetected_share, nonce=nonce, fresh_votes=fresh_votes, factory=factory),
+        ),
+    )
     issuer = load_verification_key(key)
     revocation = _revocation(statuses, status_key, issuer)
-    found = verify_files(files, key=issuer, now=_now(at), revocation=revocation, more=more)
+    found = verify_files(files, key=issuer, now=_now(at), checks=checks_of(wanted), revocation=revocation, more=more)
     for finding in found.findings:
         typer.echo(f"{MARKS[finding.status]}{finding.check}: {finding.message}")
-    _conclude(found)
+    _conclude(found, wanted=None if level is None else wanted)
 
 
-def _conclude(found: Verification) -> None:
+def _conclude(found: Verification, *, wanted: Level | None) -> None:
+    from robustcert.certificate.levels import MEANING, reached
+
     if found.refused is not None:
         typer.echo(f"REFUSED: {found.refused.message}")
         raise typer.Exit(1)
     assert found.statement is not None
     predicate = found.statement.predicate
     unknown = sum(finding.status == "not established" for finding in found.findings)
+    level = reached(found.findings)
+    if wanted is not None and (level is None or level < wanted):
+        got = "no level" if level is None else level
+        remedy = "give the files, or ask for a lower level"
+        raise InputError(expected(f"level {wanted}", got=f"{got}: see what is unknown above", remedy=remedy))
+    typer.echo("level   none: the signature holds" if level is None else f"level   {level}: {MEANING[level]}")
     typer.echo(f"VERIFIED: {predicate.name}, valid until {predicate.not_after}; {unknown} point(s) not established")
 
 
@@ -140,13 +174,41 @@ def _component_check(advisories: list[Path]) -> tuple[Callable[[Case], Finding],
     return (none_of(load_advisories(advisories)),)
 
 
-def _replay_check(samples: int, factory: str | None) -> tuple[Callable[[Case], Finding], ...]:
-    from robustcert.certificate.replay import replay_check
+def _scope_check(precision: str | None) -> tuple[Callable[[Case], Finding], ...]:
+    from robustcert.certificate.levels import scope_check
+
+    return () if precision is None else (scope_check(precision),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Which rows the levels with a model ask about, and how; a `nonce` is made where none is given."""
+
+    undetected_share: float
+    nonce: str
+    fresh_votes: int
+    factory: str | None
+
+
+def _model_checks(level: Level, *, replay: int, rows: Rows) -> tuple[Callable[[Case], Finding], ...]:
+    """Replay and fresh noise, as far as the level or --replay asks for them; the former needs torch."""
+    from robustcert.certificate.fresh_noise import FreshNoise, fresh_noise_check
+    from robustcert.certificate.replay import replay_check, rows_for
     from robustcert.extras import require_modules
 
-    require_modules("torch")
-
-    return (replay_check(samples, factory=factory),)
+    if level >= "L2" and replay:
+        remedy = "leave --replay out, or set --undetected-share"
+        raise InputError(expected("--level L2 or L3, or --replay", got="both", remedy=remedy))
+    samples, nonce = rows_for(rows.undetected_share), rows.nonce or secrets.token_hex(16)
+    if level >= "L2" or replay:
+        require_modules("torch")
+    if level < "L2":
+        return (replay_check(replay, factory=rows.factory, nonce=rows.nonce or None),) if replay else ()
+    repeated = replay_check(samples, factory=rows.factory, nonce=nonce)
+    if level < "L3":
+        return (repeated,)
+    plan = FreshNoise(samples=samples, nonce=nonce, draws=rows.fresh_votes, factory=rows.factory)
+    return (repeated, fresh_noise_check(plan))
 
 
 def _now(at: str | None) -> datetime:

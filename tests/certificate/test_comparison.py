@@ -15,6 +15,8 @@ from robustcert.certificate.case import Case
 from robustcert.certificate.comparison import agreement, holm, paired_outcomes
 from robustcert.certificate.verify import read_statement
 from robustcert.errors import DataError
+from robustcert.smoothing.decisions import looks_of, plans_of
+from robustcert.smoothing.group_sequential import decide
 from robustcert.specification_file import parse_specification
 from tests.chain import Chain, run_chain, small_specification
 
@@ -160,3 +162,49 @@ def test_two_real_models_are_compared_on_all_their_samples(chain: Chain, tmp_pat
         if found.metric.startswith("accuracy_under_attack"):
             _, threat, _, epsilon = found.metric.split()
             assert found.both + found.first_only == under[threat, epsilon]
+
+
+def test_rows_that_stop_at_looks_are_tested_as_if_at_every_pair_of_them() -> None:
+    one, far = (stand_in(evaluation=[], certification=certified(c)) for c in ([700], [400]))
+    sequential = SPECIFICATION.certification.model_copy(update={"method": "group-sequential", "n": 1000})
+    for case in (one, far):
+        case.specification = SPECIFICATION.model_copy(update={"certification": sequential})
+    number = len(looks_of(sequential))
+    plain = stats.fisher_exact([[700, 300], [400, 600]]).pvalue
+    assert number > 10
+    assert agreement(one, far).smallest_p == pytest.approx(number**2 * plain)
+    near = stand_in(evaluation=[], certification=certified([650]))
+    near.specification = one.specification
+    assert agreement(one, near).smallest_p == 1
+
+
+def test_radii_of_different_norms_are_not_compared() -> None:
+    rows = {"evaluation": evaluated([(True, True)] * 2), "certification": certified([900] * 2)}
+    other = stand_in(**rows)
+    uniform = SPECIFICATION.certification.model_copy(update={"noise": "uniform"})
+    other.specification = SPECIFICATION.model_copy(update={"certification": uniform})
+    names = [pair.metric for pair in paired_outcomes(stand_in(**rows), other)]
+    assert not [name for name in names if name.startswith("certified")]
+
+
+def test_independent_group_sequential_certifications_of_one_classifier_agree() -> None:
+    """Paths of equal probabilities, most of them near a target, stop at different looks: none of 40 pairs disagrees."""
+    certification = SPECIFICATION.certification.model_copy(update={"method": "group-sequential", "n": 2000})
+    written = SPECIFICATION.model_copy(update={"certification": certification})
+    generator, at, plans = np.random.default_rng(3), looks_of(certification), plans_of(certification)
+
+    def row(sample: int, share: float) -> dict[str, Any]:
+        failures = np.cumsum(generator.binomial(np.diff((0, *at)), 1 - share)).tolist()
+        last = next(look for look in range(1, len(at) + 1) if decide(plans, failures[:look]).decided)
+        lost, n = failures[last - 1], at[last - 1]
+        counts = [[label, votes] for label, votes in ((0, lost), (1, n - lost)) if votes]
+        return certified([1])[0] | {"sample": sample, "input": f"x{sample}", "n": n, "counts": counts}
+
+    for _ in range(40):
+        share = generator.uniform(0.5, 1, size=20)
+        sides = [[row(sample, p) for sample, p in enumerate(share)] for _ in range(2)]
+        assert any(one["n"] != other["n"] for one, other in zip(*sides, strict=True))
+        cases = [stand_in(evaluation=[], certification=rows) for rows in sides]
+        for case in cases:
+            case.specification = written
+        assert agreement(*cases).holds

@@ -29,3 +29,11 @@ def test_a_folder_without_evidence_is_one_line(command_line: CommandLine, chain:
     found = command_line("compare", chain.bundle, tmp_path, "--key", chain.public_key)
     assert found.status == 2
     assert "expected certificate and evidence" in found.err
+
+
+def test_seeds_of_one_side_have_to_be_different_models(command_line: CommandLine, chain: Chain) -> None:
+    found = command_line(
+        *("compare", chain.bundle, chain.bundle, "--key", chain.public_key, "--also-first", chain.bundle)
+    )
+    assert found.status == 2
+    assert "expected 2 models of one side, got 1 different" in found.err

@@ -94,3 +94,50 @@ def test_a_malformed_advisory_is_wrong_usage(command_line: CommandLine, chain: C
     found = command_line("verify", chain.bundle, "--key", chain.public_key, "--refuse-components", tmp_path)
     assert (found.status, found.out, found.err.count("\n")) == (2, "", 1)
     assert "expected an advisory in OSV's format" in found.err
+
+
+@pytest.mark.parametrize(
+    ("level", "line"),
+    [
+        ("L0", "level   L0: signature, schema, digests and Merkle roots"),
+        ("L1", "level   L1: all that follows from the evidence was recomputed"),
+        ("L2", "level   L2: chosen rows were repeated by the model"),
+        ("L3", "level   L3: chosen rows stood against fresh noise and an attack"),
+    ],
+)
+def test_the_level_asked_for_is_reached_and_printed(
+    command_line: CommandLine, chain: Chain, level: str, line: str
+) -> None:
+    options = ("--undetected-share", 0.5, "--nonce", "auditor", "--fresh-votes", 100)
+    found = command_line("verify", chain.bundle, "--key", chain.public_key, "--level", level, *options)
+    assert (found.status, found.out.splitlines()[-2]) == (0, line), found
+    assert ("5 of 16 samples repeated" in found.out) == (level in ("L2", "L3"))
+    assert ("100 votes under a secret key" in found.out) == (level == "L3")
+
+
+def test_a_random_nonce_is_printed_so_that_the_choice_can_be_repeated(command_line: CommandLine, chain: Chain) -> None:
+    options = ("--level", "L2", "--undetected-share", 0.9)
+    found = command_line("verify", chain.bundle, "--key", chain.public_key, *options)
+    assert re.search(r"replay: 2 of 16 samples .*; chosen by nonce [0-9a-f]{32}$", found.out, re.MULTILINE)
+
+
+def test_a_level_that_is_not_reached_does_not_pass(command_line: CommandLine, chain: Chain) -> None:
+    for level, got in (("L1", "no level"), ("L0", "no level")):
+        found = command_line("verify", chain.files.certificate, "--key", chain.public_key, "--level", level)
+        assert found.status == 2
+        assert f"expected level {level}, got {got}: see what is unknown above" in found.err
+    unasked = command_line("verify", chain.files.certificate, "--key", chain.public_key)
+    assert (unasked.status, unasked.out.splitlines()[-2]) == (0, "level   none: the signature holds")
+
+
+def test_another_precision_is_out_of_scope(command_line: CommandLine, chain: Chain) -> None:
+    served = ("verify", chain.bundle, "--key", chain.public_key, "--precision")
+    assert command_line(*served, "float32").status == 0
+    found = command_line(*served, "bfloat16")
+    assert found.status == 1
+    assert found.out.splitlines()[-1].startswith("REFUSED: out of scope: served in bfloat16, certified in float32")
+
+
+def test_a_level_and_a_number_of_rows_are_not_both_asked_for(command_line: CommandLine, chain: Chain) -> None:
+    found = command_line("verify", chain.bundle, "--key", chain.public_key, "--level", "L2", "--replay", 3)
+    assert (found.status, "expected --level L2 or L3, or --replay, got both" in found.err) == (2, True)
