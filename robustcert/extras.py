@@ -14,6 +14,8 @@ EXTRA_OF = {
     "kfp": "kfp",
     "minio": "s3",
     "onnx": "onnx",
+    "maraboupy": "marabou",
+    "cvxpy": "sdp",
     "httpx": "cluster",
     "evidently": "drift",
     "pandas": "drift",
