@@ -1,12 +1,14 @@
-"""Noisy samples and training images per second of a ResNet-18 (CIFAR shape), beside plain PyTorch loops in one run.
+"""Noisy samples a second of a ResNet-20 (CIFAR shape), beside bare forward passes and other noise; certificates.
 
     python benchmarks/gpu_smoothing.py --device cuda           a data-centre GPU, some minutes
     python benchmarks/gpu_smoothing.py --device cpu --tiny     seconds; shows that it works, and no more
 
-Smoothing: `count_votes`, as certification calls it, with the network on the device, in float32 and bfloat16, beside a
-loop that draws its noise on the device. The share is that of the floating-point operations a second which a product of
-two square matrices of that type reached just before. Training: `train`, one process, on clean and noisy inputs, a small
-validation included, beside a loop over the same network (the reference architecture resnet) and optimizer in float32.
+Smoothing, in float32 and bfloat16, batches of 256, all loops over the same network and taking turns: bare forward
+passes of one batch that lies there; `count_votes`, as certification calls it; `noisy_batch` and a vote with nothing
+else; noise of the same integers made by numpy and carried over, the plain way to it; and a loop that adds torch's own
+floating-point noise on the device, as scripts of the field do, which is no sound certificate. Each is given as a share
+of the bare passes; these as a share of the operations a second of a product of two square matrices of that type just
+before. Certificates a second are `count_votes` over the mean draws that a certificate takes.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import torch
@@ -23,49 +26,53 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from robustcert.data.dataset import Dataset, DatasetCard
 from robustcert.models.canonical_execution import canonical_execution
 from robustcert.models.execution_device import execution_device
-from robustcert.models.model import build_classifier
+from robustcert.models.precision import Precision, arithmetic, in_precision
+from robustcert.smoothing.device_noise import NoisePath, noise_path, noisy_batch
 from robustcert.smoothing.noise import Stream
 from robustcert.smoothing.votes import BATCH, GridNoise, count_votes
-from robustcert.specification import Specification
-from robustcert.specification_data import Provenance
-from robustcert.training.trainer import train
 
 CLASSES = 10
 SIGMA = 0.25
-VALIDATION = 32
 SHAPE = (3, 32, 32)
-TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+WIDTH = 3 * 32 * 32
+UNIT = 1 / (255 * 16)
+
+# Mean draws of a certificate over the published radii of Cohen's CIFAR-10 models, sigma 0.5: 100 and 100,000 of the
+# reference mode; group-sequential to 200,000, one radius and six; adaptive pilot at 10 % of the radius.
+DRAWS_OF = {
+    "fixed n = 100,000": 100_100,
+    "group-sequential, radius 0.25": 2_898,
+    "group-sequential, six radii 0.25 to 1.5": 14_310,
+    "adaptive pilot, radius within 10 %": 6_077,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """How much is measured; `width` is that of a network's first stage, `side` that of the matrices."""
+    """How much is measured; `width` is that of the network's first stage, `side` that of the matrices."""
 
     width: int
     draws: int
-    images: int
     side: int
     rounds: int
 
 
-FULL = Size(width=64, draws=100 * BATCH, images=20_000, side=8192, rounds=5)
-TINY = Size(width=2, draws=BATCH, images=72, side=128, rounds=1)
+FULL = Size(width=16, draws=400 * BATCH, side=8192, rounds=5)
+TINY = Size(width=2, draws=BATCH, side=128, rounds=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rate:
-    """One measurement: samples (or images) a second, and the share of the ceiling where one is known."""
+    """One measurement: how many a second, and what that is beside another."""
 
     what: str
     per_second: float
-    share: float | None = None
+    note: str = ""
 
     def __str__(self) -> str:
-        share = "" if self.share is None else f"  {100 * self.share:5.1f} % of the matrix product's FLOP/s"
-        return f"{self.what:44} {self.per_second:12.1f} /s{share}"
+        return f"{self.what:64} {self.per_second:14.4f} /s  {self.note}".rstrip()
 
 
 def main() -> None:
@@ -76,15 +83,18 @@ def main() -> None:
     given = parser.parse_args()
     device = execution_device(given.device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU, one thread"
-    print(f"torch {torch.__version__}, {name}")
+    print(f"torch {torch.__version__}, {name}, noise by {noise_path(device)}")
     for rate in measured(device, TINY if given.tiny else FULL):
         print(rate)
 
 
 def measured(device: torch.device, size: Size) -> list[Rate]:
-    """Every measurement, ours and the plain loop's one after the other."""
-    rates = [rate for name in TYPES for rate in smoothing_rates(device, size, dtype_name=name)]
-    return rates + training_rates(device, size)
+    """Every measurement of both precisions."""
+    rates = []
+    for precision in get_args(Precision):
+        smoothing = smoothing_rates(device, size, precision=precision)
+        rates += [*smoothing, *certificate_rates(smoothing[1], precision=precision)]
+    return rates
 
 
 class Block(nn.Module):
@@ -103,30 +113,17 @@ class Block(nn.Module):
         return F.relu(residual_BCHW + self.shortcut(x_BCHW))
 
 
-def resnet18(width: int) -> nn.Sequential:
-    """ResNet-18 for 3 x 32 x 32: a 3x3 stem and four stages of two blocks."""
+def resnet20(width: int) -> nn.Sequential:
+    """ResNet-20 for 3 x 32 x 32: a 3x3 stem and three stages of three blocks; 16 is the published width."""
     blocks: list[nn.Module] = []
     inputs = width
-    for stage in range(4):
+    for stage in range(3):
         outputs = width * 2**stage
-        blocks += [Block(inputs, outputs, stride=1 if stage == 0 else 2), Block(outputs, outputs, stride=1)]
-        inputs = outputs
+        for block in range(3):
+            blocks.append(Block(inputs, outputs, stride=2 if stage and not block else 1))
+            inputs = outputs
     stem = (nn.Conv2d(3, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
     return nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, CLASSES)).eval()
-
-
-class OnDevice(nn.Module):
-    """A network on a device, in one floating-point type, that takes and gives float32 on the CPU."""
-
-    def __init__(self, network: nn.Module, device: torch.device, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.network = network.to(device, dtype)
-        self._place = (device, dtype)
-
-    def forward(self, x_BCHW: Tensor) -> Tensor:
-        """logits_BK."""
-        logits_BK: Tensor = self.network(x_BCHW.to(*self._place)).float().cpu()
-        return logits_BK
 
 
 def operations_per_image(network: nn.Module) -> float:
@@ -136,69 +133,88 @@ def operations_per_image(network: nn.Module) -> float:
     return float(counter.get_total_flops())
 
 
-def smoothing_rates(device: torch.device, size: Size, *, dtype_name: str) -> list[Rate]:
-    """Votes a second of `count_votes` and of a plain loop, after the ceiling of that type."""
-    network, dtype = resnet18(size.width), TYPES[dtype_name]
-    operations, ceiling = operations_per_image(network), matrix_ceiling(device, size, dtype)
-    x_int = np.full(SHAPE, 128, dtype=np.int32)
-    ones = np.ones(SHAPE)
-    noise = GridNoise(key0=1, sigma_steps=SIGMA * 255 * ones, unit=ones / 255)
-    placed = OnDevice(network, device, dtype).eval()
+def smoothing_rates(device: torch.device, size: Size, *, precision: Precision) -> list[Rate]:
+    """Noisy samples a second of the five loops, the bare one first and `count_votes` second."""
+    network = resnet20(size.width)
+    operations = operations_per_image(network)
+    ceiling = matrix_ceiling(device, size, getattr(torch, precision))
+    network = network.to(device)
+    x_int, ones = np.full(SHAPE, 128 * 16, dtype=np.int32), np.ones(SHAPE)
+    noise = GridNoise(key0=1, sigma_steps=SIGMA / UNIT * ones, unit=UNIT * ones)
+    loops = Loops(in_precision(network, precision), device=device, precision=precision, draws=size.draws)
 
     def ours() -> None:
-        count_votes(
-            placed, x_int, noise=noise, sample_id=0, stream=Stream.SELECTION, draws=size.draws, n_classes=CLASSES
-        )
+        given = {"noise": noise, "sample_id": 0, "stream": Stream.SELECTION, "n_classes": CLASSES}
+        count_votes(network, x_int, draws=size.draws, precision=precision, **given)
 
-    def plain() -> None:
-        plain_votes(placed.network, torch.full(SHAPE, 128 / 255, device=device, dtype=dtype), draws=size.draws)
-
-    names = (f"count_votes, {dtype_name}", f"plain PyTorch votes, {dtype_name}")
-    seconds = alternating(device, size.rounds, ours, plain)
+    tasks = {
+        "bare forward passes": loops.bare,
+        "count_votes": ours,
+        "noisy_batch and votes": lambda: loops.noisy(noise_path(device)),
+        "noise by numpy, carried over, and votes": lambda: loops.noisy("numpy"),
+        "torch's floating-point noise and votes": loops.floating_point,
+    }
+    seconds = alternating(device, size.rounds, *tasks.values())
+    notes = [f"{size.draws * operations / seconds[0] / ceiling:.3f} of the matrix product's FLOP/s"]
+    notes += [f"{seconds[0] / one:.3f} of the bare forward passes" for one in seconds[1:]]
     return [
-        Rate(what=name, per_second=size.draws / one, share=size.draws * operations / one / ceiling)
-        for name, one in zip(names, seconds, strict=True)
+        Rate(what=f"{name}, {precision}", per_second=size.draws / one, note=note)
+        for name, one, note in zip(tasks, seconds, notes, strict=True)
     ]
 
 
-def plain_votes(network: nn.Module, x_CHW: Tensor, *, draws: int) -> Tensor:
-    """Counts (K,) of the classes of noisy copies, as the field's scripts count them."""
-    counts_K = torch.zeros(CLASSES, dtype=torch.int64, device=x_CHW.device)
-    with torch.inference_mode():
-        for first in range(0, draws, BATCH):
-            x_BCHW = x_CHW.expand(min(BATCH, draws - first), *SHAPE)
-            vote_B = network(x_BCHW + SIGMA * torch.randn_like(x_BCHW)).argmax(dim=1)
-            counts_K += F.one_hot(vote_B, CLASSES).sum(dim=0)
-    return counts_K
+class Loops:
+    """Plain loops over one network, whose calls compute in `precision`; votes are counted where they are made."""
+
+    def __init__(self, network: nn.Module, *, device: torch.device, precision: Precision, draws: int) -> None:
+        self._network, self._device, self._precision, self._draws = network, device, precision, draws
+        self._x_RD = torch.full((1, WIDTH), 128 * 16, dtype=torch.int32, device=device).expand(BATCH, WIDTH)
+        self._steps_D = torch.full((WIDTH,), SIGMA / UNIT, dtype=torch.float64, device=device)
+        self._unit_D = torch.full((WIDTH,), UNIT, dtype=torch.float64, device=device)
+
+    def bare(self) -> Tensor:
+        """Counts (K,) of the votes on one batch, again and again."""
+        batch_BX = torch.rand(BATCH, *SHAPE, device=self._device)
+        return self._votes(lambda first: batch_BX)
+
+    def noisy(self, path: NoisePath) -> Tensor:
+        """Counts (K,) of the votes on noisy copies, the certificate's integers."""
+        return self._votes(lambda first: self._batch(first, path).reshape(BATCH, *SHAPE))
+
+    def floating_point(self) -> Tensor:
+        """Counts (K,) of the votes on copies with noise of the device's own generator."""
+        x_BX = torch.full((BATCH, *SHAPE), 128 / 255, device=self._device)
+        return self._votes(lambda first: x_BX + SIGMA * torch.randn_like(x_BX))
+
+    def _batch(self, first: int, path: NoisePath) -> Tensor:
+        return noisy_batch(
+            self._x_RD,
+            sample_ids_R=torch.zeros(BATCH, dtype=torch.int64),
+            draws_R=torch.arange(first, first + BATCH),
+            key0=1,
+            stream=Stream.SELECTION,
+            steps_D=self._steps_D,
+            unit_D=self._unit_D,
+            path=path,
+        )
+
+    def _votes(self, batch: Callable[[int], Tensor]) -> Tensor:
+        counts_K = torch.zeros(CLASSES, dtype=torch.int64, device=self._device)
+        with canonical_execution(), torch.inference_mode(), arithmetic(self._device, self._precision):
+            for first in range(0, self._draws, BATCH):
+                vote_B = self._network(batch(first)).argmax(dim=1)
+                counts_K += F.one_hot(vote_B, CLASSES).sum(dim=0)
+        return counts_K
 
 
-def training_rates(device: torch.device, size: Size) -> list[Rate]:
-    """Images a second of `train` and of a plain loop: one epoch, each image clean and noisy, in batches of 128."""
-    dataset, specification = random_images(size.images), standard_training(size.width)
-    split, card = dataset.select("train"), train(specification, random_images(60), seed=0).card
-
-    def ours() -> None:
-        train(specification, dataset, seed=0, device="cuda" if device.type == "cuda" else "cpu")
-
-    def plain() -> None:
-        with canonical_execution():
-            network = build_classifier(card, seed=0).to(device)
-            plain_epoch(network, torch.from_numpy(split.x()).float().to(device), torch.from_numpy(split.y).to(device))
-
-    seconds = alternating(device, size.rounds, ours, plain)
-    names = ("train, float32", "plain PyTorch epoch, float32")
-    return [Rate(what=name, per_second=len(split) / one) for name, one in zip(names, seconds, strict=True)]
-
-
-def plain_epoch(network: nn.Module, x_NCHW: Tensor, y_N: Tensor) -> None:
-    """One epoch of AdamW on clean and noisy inputs."""
-    optimizer = torch.optim.AdamW(network.parameters(), lr=0.001)
-    for rows in torch.split(torch.randperm(len(y_N)), 128):
-        x_BCHW, y_B = x_NCHW[rows.to(x_NCHW.device)], y_N[rows.to(y_N.device)]
-        logits = network(torch.cat([x_BCHW, x_BCHW + SIGMA * torch.randn_like(x_BCHW)]))
-        optimizer.zero_grad()
-        torch.autograd.backward(F.cross_entropy(logits, y_B.repeat(2), label_smoothing=0.1))
-        optimizer.step()
+def certificate_rates(votes: Rate, *, precision: Precision) -> list[Rate]:
+    """Certificates a second at that many votes a second, by the mean draws of DRAWS_OF."""
+    return [
+        Rate(
+            what=f"certificates, {mode}, {precision}", per_second=votes.per_second / draws, note=f"{draws:,} draws each"
+        )
+        for mode, draws in DRAWS_OF.items()
+    ]
 
 
 def matrix_ceiling(device: torch.device, size: Size, dtype: torch.dtype) -> float:
@@ -226,53 +242,6 @@ def _seconds(device: torch.device, task: Callable[[], object]) -> float:
 def _finish(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-
-
-def random_images(count: int) -> Dataset:
-    """Random images and labels; 32 are for validation, which `train` does after its epoch."""
-    generator = np.random.default_rng(0)
-    ones = np.ones(SHAPE)
-    return Dataset(
-        card=DatasetCard(
-            kind="image",
-            shape=SHAPE,
-            classes=tuple(str(label) for label in range(CLASSES)),
-            source="random",
-            source_sha256="0" * 64,
-            provenance=Provenance.model_validate({"source": "random", "licence": "none", "collectedAt": "2026"}),
-            transforms=(),
-        ),
-        x_int=generator.integers(0, 256, (count, *SHAPE), dtype=np.int32),
-        y=generator.integers(0, CLASSES, count),
-        sample_ids=np.arange(count),
-        split=np.where(np.arange(count) < VALIDATION, 1, 0).astype(np.int8),
-        unit=ones / 255,
-        scale=ones,
-        lower=0 * ones,
-        upper=ones,
-        perturbable=ones.astype(bool),
-    )
-
-
-def standard_training(width: int) -> Specification:
-    """One epoch on clean and noisy inputs with the reference architecture resnet."""
-    threat = {"unit": "input", "bounds": "contract", "access": "gradients", "goal": "untargeted"}
-    return Specification.model_validate(
-        {
-            "apiVersion": "robustcert/v1",
-            "kind": "RobustnessSpecification",
-            "name": "benchmark",
-            "owner": {"name": "a benchmark", "contact": "nobody"},
-            "intendedUse": "none",
-            "claim": "none",
-            "data": {"source": "builtin:digits"},
-            "model": {"architecture": "resnet", "width": width},
-            "training": {"method": "standard", "epochs": 1, "learningRate": 0.001, "noiseSigma": SIGMA},
-            "threatModels": ({"name": "linf", "norm": "linf", "epsilon": 0.03, **threat},),
-            "certification": {"sigma": SIGMA, "unit": "input", "radii": (0.1,)},
-            "acceptance": ({"metric": "clean_accuracy", "comparator": ">=", "threshold": 0.5},),
-        }
-    )
 
 
 if __name__ == "__main__":

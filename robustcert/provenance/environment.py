@@ -1,11 +1,13 @@
 """What a result was computed with: versions, processor, device, and what is known not to be deterministic.
 
 `environment()` is stable: two runs on one machine with one installation give equal values, so that it can stand in a
-certificate. Timings and resource use belong to the run record.
+certificate. Flags are read from torch as results are computed, within `canonical_execution`. Times and memory belong
+to the run record (robustcert/provenance/resource_use.py).
 """
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import subprocess
@@ -14,11 +16,15 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import robustcert
 from robustcert.provenance.digests import canonical_json, sha256_bytes, sha256_file
 
-PACKAGES = ("numpy", "scipy", "torch", "scikit-learn", "pyarrow", "safetensors", "kfp")
+if TYPE_CHECKING:
+    import torch
+
+PACKAGES = ("numpy", "scipy", "torch", "scikit-learn", "pyarrow", "safetensors", "kfp", "triton")
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 PACKAGE_FOLDER = Path(robustcert.__file__).parent
 
@@ -91,19 +97,57 @@ def _torch_environment() -> dict[str, object]:
 
     from robustcert.models.execution_device import execution_device
 
-    device = execution_device().type
+    device = execution_device()
     return {
         "cpuCapability": torch.backends.cpu.get_cpu_capability(),
         "mathLibraries": _math_libraries(torch.__config__.show()),
-        "device": device,
-        "gpu": torch.cuda.get_device_name(0) if device == "cuda" else "none",
-        "gpuDriver": gpu_driver() if device == "cuda" else "none",
+        "device": device.type,
+        **_gpu_environment(device),
         "cuda": torch.version.cuda or "none",
         "cudnn": str(torch.backends.cudnn.version() or "none"),  # type: ignore[no-untyped-call]
-        "threadsPerProcess": "1",
-        "deterministicAlgorithms": "true",
-        "nonDeterministicOperations": "none known on this device",
+        **_execution_flags(),
+        "memoryLayout": "channels first in float32, channels last in bfloat16",
+        "noise": _noise_path(device),
+        "nonDeterministicOperations": "none known on this device; torch refuses those it knows",
     }
+
+
+def _gpu_environment(device: torch.device) -> dict[str, object]:
+    import torch
+
+    if device.type != "cuda":
+        return {"gpu": "none", "gpuDriver": "none", "gpuCapability": "none", "cublasWorkspace": "none"}
+    return {
+        "gpu": torch.cuda.get_device_name(0),
+        "gpuDriver": gpu_driver(),
+        "gpuCapability": ".".join(map(str, torch.cuda.get_device_capability(0))),
+        "cublasWorkspace": os.environ.get("CUBLAS_WORKSPACE_CONFIG", "none"),
+    }
+
+
+def _execution_flags() -> dict[str, object]:
+    """What torch says of itself where results are computed."""
+    import torch
+
+    from robustcert.models.canonical_execution import canonical_execution
+
+    with canonical_execution():
+        flags = {
+            "threadsPerProcess": torch.get_num_threads(),
+            "deterministicAlgorithms": torch.are_deterministic_algorithms_enabled(),
+            "float32MatmulPrecision": torch.get_float32_matmul_precision(),
+            "cudnnEnabled": torch.backends.cudnn.enabled,
+            "cudnnDeterministic": torch.backends.cudnn.deterministic,
+            "cudnnBenchmark": torch.backends.cudnn.benchmark,
+            "tf32": torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32,
+        }
+    return {name: str(flag).lower() for name, flag in flags.items()}
+
+
+def _noise_path(device: torch.device) -> str:
+    from robustcert.smoothing.device_noise import noise_path
+
+    return noise_path(device)
 
 
 def gpu_driver(file: Path = NVIDIA_DRIVER) -> str:

@@ -20,6 +20,7 @@ class StepRecord(IssuedPart):
     """One step: digest of its inputs, digests of its outputs, and what it cost (0 where it was reused).
 
     `environment_sha256` is the store's object with the environment that its outputs depend on; absent where on none.
+    GPU time is the step's wall time on each of its GPUs, busy or not; absent from older records.
     """
 
     step: str
@@ -30,6 +31,8 @@ class StepRecord(IssuedPart):
     wall_milliseconds: Annotated[int, Field(ge=0)]
     cpu_milliseconds: Annotated[int, Field(ge=0)]
     peak_memory_bytes: Annotated[int, Field(ge=0)]
+    gpu_milliseconds: Annotated[int, Field(ge=0)] | None = None
+    gpu_peak_memory_bytes: Annotated[int, Field(ge=0)] | None = None
     outputs: dict[str, Sha256]
     environment_sha256: Sha256 | None = None
 

@@ -6,13 +6,11 @@ in a local run alike; `robustcert run` turns them into bars.
 
 from __future__ import annotations
 
-import resource
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote
@@ -20,7 +18,7 @@ from urllib.parse import unquote
 from robustcert.document import rfc3339
 from robustcert.errors import InputError, RobustcertError, expected
 from robustcert.provenance.digests import canonical_json
-from robustcert.provenance.environment import peak_memory_bytes
+from robustcert.provenance.resource_use import ResourceClock
 from robustcert.provenance.run_record import StepRecord
 from robustcert.specification_file import LoadedSpecification, parse_specification, read_specification
 from robustcert.storage.atomic import disk_failure
@@ -61,7 +59,7 @@ def finish_once(
     run: Callable[[], Mapping[str, object]],
 ) -> StepOutcome:
     """Runs a step unless the store holds its outputs for the same inputs; writes what it cost to `record`."""
-    started, clock = datetime.now(UTC), _Clock()
+    started, clock = datetime.now(UTC), ResourceClock()
     everything = {**key, "runToken": inputs.run_token}
     outcome = once(
         inputs.store, step=step, inputs=everything, outputs=outputs, run=run, clock=lambda: datetime.now(UTC)
@@ -74,9 +72,7 @@ def finish_once(
         reused=outcome.reused,
         started_at=rfc3339(started),
         finished_at=outcome.finished_at,
-        wall_milliseconds=clock.wall(),
-        cpu_milliseconds=clock.cpu(),
-        peak_memory_bytes=peak_memory_bytes(),
+        **asdict(clock.used()),
         outputs=dict(outcome.digests),
         environment_sha256=_kept_environment(inputs.store, key),
     )
@@ -132,21 +128,3 @@ def _load(specification: str) -> LoadedSpecification:
     with tempfile.TemporaryDirectory() as folder:
         fetch_object(specification, Path(folder) / "specification.yaml")
         return read_specification(Path(folder) / "specification.yaml")
-
-
-class _Clock:
-    """Wall and processor time since it was made, children included, in milliseconds."""
-
-    def __init__(self) -> None:
-        self._wall, self._cpu = time.perf_counter(), _cpu_seconds()
-
-    def wall(self) -> int:
-        return round(1000 * (time.perf_counter() - self._wall))
-
-    def cpu(self) -> int:
-        return round(1000 * (_cpu_seconds() - self._cpu))
-
-
-def _cpu_seconds() -> float:
-    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import torch
 
+from robustcert.models import canonical_execution
 from robustcert.provenance.digests import canonical_json
 from robustcert.provenance.environment import (
     code_sha256,
@@ -18,6 +20,7 @@ from robustcert.provenance.environment import (
     peak_memory_bytes,
     source_revision,
 )
+from robustcert.smoothing.device_noise import noise_path
 
 
 def test_an_environment_is_equal_twice_and_has_a_canonical_form() -> None:
@@ -37,6 +40,7 @@ def test_without_a_gpu_the_device_is_the_cpu_and_no_driver_is_named(monkeypatch:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     found = environment()
     assert (found["device"], found["gpu"], found["gpuDriver"]) == ("cpu", "none", "none")
+    assert (found["gpuCapability"], found["cublasWorkspace"], found["noise"]) == ("none", "none", "numpy")
 
 
 def test_a_gpu_is_named_with_its_driver(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,8 +48,40 @@ def test_a_gpu_is_named_with_its_driver(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: f"GPU {index}")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index: (9, index))
     found = environment()
     assert (found["device"], found["gpu"], found["gpuDriver"]) == ("cuda", "GPU 0", gpu_driver())
+    assert (found["gpuCapability"], found["cublasWorkspace"]) == ("9.0", ":4096:8")
+    assert found["noise"] == noise_path(torch.device("cuda"))
+
+
+def test_flags_are_those_in_force_where_results_are_computed() -> None:
+    """Not those of the process around it, which may be anything."""
+    flags = {
+        "threadsPerProcess": "1",
+        "deterministicAlgorithms": "true",
+        "float32MatmulPrecision": "highest",
+        "cudnnEnabled": "true",
+        "cudnnDeterministic": "true",
+        "cudnnBenchmark": "false",
+        "tf32": "false",
+    }
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        with torch.backends.cudnn.flags(benchmark=True, deterministic=False, allow_tf32=True):
+            found = environment()
+    finally:
+        torch.set_float32_matmul_precision(precision)
+    assert {name: found[name] for name in flags} == flags
+
+
+def test_a_flag_that_computing_leaves_on_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record follows torch, not the intention."""
+    monkeypatch.setattr(canonical_execution, "canonical_execution", nullcontext)
+    with torch.backends.cudnn.flags(benchmark=True, deterministic=False, allow_tf32=True):
+        found = environment()
+    assert (found["cudnnBenchmark"], found["cudnnDeterministic"], found["tf32"]) == ("true", "false", "true")
 
 
 def test_the_driver_is_the_version_that_its_kernel_module_tells(tmp_path: Path) -> None:

@@ -36,8 +36,19 @@ def test_steps_record_time_memory_and_environment(chain: Chain) -> None:
     training = next(step for step in record.steps if step.step == "adversarial_training")
     assert training.wall_milliseconds > 0
     assert training.peak_memory_bytes > 1 << 20
+    assert training.gpu_milliseconds is not None
+    assert (training.gpu_milliseconds > 0) == (record.environment["device"] == "cuda")
     assert record.environment["gpu"]
     assert record.environment["nonDeterministicOperations"]
+
+
+def test_a_record_of_before_gpu_time_was_recorded_is_read(chain: Chain) -> None:
+    document = json.loads((chain.bundle / "record.json").read_bytes())
+    for step in document["steps"]:
+        assert step.pop("gpuMilliseconds") >= 0
+        assert step.pop("gpuPeakMemoryBytes") >= 0
+    record = run_record.RunRecord.model_validate_json(json.dumps(document))
+    assert {(step.gpu_milliseconds, step.gpu_peak_memory_bytes) for step in record.steps} == {(None, None)}
 
 
 def test_the_committed_schema_is_the_generated_one() -> None:

@@ -1,10 +1,12 @@
-"""Oracles: a published vector, Philox4x64-10 written out in Python integers, torch's quantile function, scipy.stats."""
+"""Oracles: a published vector, Philox4x64-10 in Python integers, Random123's answers, scipy's and torch's quantiles."""
 
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 import scipy.special
@@ -13,10 +15,21 @@ import torch
 
 from robustcert.errors import InputError
 from robustcert.smoothing import noise
-from robustcert.smoothing.noise import Stream, derive_seed, integer_noise, key0, standard_normals
+from robustcert.smoothing.noise import (
+    QUANTILES,
+    Stream,
+    derive_seed,
+    integer_noise,
+    key0,
+    rows_of_noise,
+    standard_noise,
+    standard_normals,
+)
+from robustcert.smoothing.noise_kinds import NoiseName
+from tests.smoothing.philox_in_python import KNOWN_ANSWERS, MASK, philox_in_python
 
 KEY0 = 0x0123456789ABCDEF
-MASK = (1 << 64) - 1
+KINDS: list[NoiseName] = ["gaussian", "uniform", "laplace"]
 
 
 def test_noise_equals_the_published_vector() -> None:
@@ -33,16 +46,44 @@ def test_noise_equals_the_published_vector() -> None:
 def test_words_are_those_of_philox_in_python_integers(coordinates: int, stream: Stream) -> None:
     blocks = -(-coordinates // 4)
     for draw in (0, 1, 1000, 2**40):
-        words = [w for i in range(blocks) for w in _philox((draw * blocks + i + 1, 0, 0, stream), (KEY0, 11))]
-        uniforms = [((word >> 11) + 0.5) / 2**53 for word in words[:coordinates]]
-        found = standard_normals(KEY0, sample_id=11, stream=stream, first_draw=draw, draws=1, coordinates=coordinates)
-        assert found[0].tolist() == scipy.special.ndtri(uniforms).tolist()
+        words = [w for i in range(blocks) for w in philox_in_python((draw * blocks + i + 1, 0, 0, stream), (KEY0, 11))]
+        uniforms = [((word >> 11) - 2**52 + 0.5) / 2**53 for word in words[:coordinates]]
+        found = standard_noise(
+            "uniform", KEY0, sample_id=11, stream=stream, first_draw=draw, draws=1, coordinates=coordinates
+        )
+        assert found[0].tolist() == [uniform * (2 * math.sqrt(3)) for uniform in uniforms]
+        normals = standard_normals(KEY0, sample_id=11, stream=stream, first_draw=draw, draws=1, coordinates=coordinates)
+        assert normals[0] == pytest.approx(scipy.special.ndtri(np.array(uniforms) + 0.5), rel=1e-13, abs=1e-15)
 
 
-def test_philox_in_python_integers_gives_the_published_known_answers() -> None:
-    """Random123's known answers for philox4x64-10: all zeros, all ones."""
-    assert _philox((0, 0, 0, 0), (0, 0))[0] == 0x16554D9ECA36314C
-    assert _philox((MASK,) * 4, (MASK,) * 2)[0] == 0x87B092C3013FE90B
+@pytest.mark.parametrize(("counter", "key", "answer"), KNOWN_ANSWERS)
+def test_philox_in_python_integers_and_numpys_give_the_published_known_answers(
+    counter: tuple[int, ...], key: tuple[int, int], answer: tuple[int, ...]
+) -> None:
+    """numpy's counts up before it gives a block, so it is set one below; all the bits carry into each other."""
+    assert philox_in_python(counter, key) == answer
+    below = sum(word << 64 * place for place, word in enumerate(counter)) - 1
+    words = [(below >> 64 * place) & MASK for place in range(4)]
+    generator = np.random.Philox(key=np.array(key, dtype=np.uint64), counter=np.array(words, dtype=np.uint64))
+    assert tuple(generator.random_raw(4).tolist()) == answer
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("coordinates", [1, 5, 30, 3000])
+def test_rows_of_many_samples_are_those_of_each_sample_alone(kind: NoiseName, coordinates: int) -> None:
+    """Runs of draws, jumps forward and back, a sample that comes again, single rows, and more than one piece."""
+    rows = [(3, draw) for draw in range(40)] + [(3, 7), (2**40, 0), (4, 39), (4, 40), (5, 41), (3, 2**30)]
+    ids, draws = (np.array(column, dtype=np.int64) for column in zip(*rows, strict=True))
+    steps = np.linspace(1, 900, coordinates)
+    found = rows_of_noise(KEY0, sample_ids_R=ids, draws_R=draws, stream=Stream.PILOT, sigma_steps=steps, kind=kind)
+    for row, (sample, draw) in zip(found, rows, strict=True):
+        alone = integer_noise(
+            KEY0, sample_id=sample, stream=Stream.PILOT, first_draw=draw, draws=1, sigma_steps=steps, kind=kind
+        )
+        assert row.tolist() == alone[0].tolist()
+    none = np.empty(0, dtype=np.int64)
+    empty = rows_of_noise(KEY0, sample_ids_R=none, draws_R=none, stream=Stream.PILOT, sigma_steps=steps)
+    assert empty.shape == (0, coordinates)
 
 
 @pytest.mark.parametrize("coordinates", [1, 6, 64])
@@ -73,33 +114,84 @@ def test_streams_are_distinct_counters() -> None:
     assert Stream.SELECTION is not Stream.ESTIMATION
 
 
-def test_torch_and_scipy_quantiles_give_the_same_integers() -> None:
+def test_scipys_and_torchs_quantiles_give_the_same_integers() -> None:
     """2 million draws, sigma from 1 to 4,000 steps: one step of difference would need a tie to within 1e-12."""
-    z = standard_normals(KEY0, sample_id=1, stream=Stream.PILOT, first_draw=0, draws=2000, coordinates=1000)
-    words = np.random.Philox(key=[KEY0, 1], counter=[0, 0, 0, 1]).random_raw(2_000_000).reshape(2000, 1000)
-    uniforms = torch.from_numpy(((words >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53)
     steps = np.geomspace(1, 4000, 1000)
-    assert np.array_equal(np.rint(z * steps), np.rint(torch.special.ndtri(uniforms).numpy() * steps))
+    ours = integer_noise(KEY0, sample_id=1, stream=Stream.PILOT, first_draw=0, draws=2000, sigma_steps=steps)
+    words = np.random.Philox(key=[KEY0, 1], counter=[0, 0, 0, 1]).random_raw(2_000_000).reshape(2000, 1000)
+    uniforms = ((words >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+    assert np.array_equal(ours, np.rint(scipy.special.ndtri(uniforms) * steps))
+    assert np.array_equal(ours, np.rint(torch.special.ndtri(torch.from_numpy(uniforms)).numpy() * steps))
 
 
-def test_noise_is_normal_with_the_declared_deviation_in_every_coordinate() -> None:
-    """Kolmogorov and Smirnov's test of 200,000 draws at 1e-6; deviations within 5 standard errors of 20,000 draws."""
+@pytest.mark.parametrize(
+    ("kind", "distribution"),
+    [
+        ("gaussian", scipy.stats.norm),
+        ("uniform", scipy.stats.uniform(-math.sqrt(3), 2 * math.sqrt(3))),
+        ("laplace", scipy.stats.laplace(scale=math.sqrt(0.5))),
+    ],
+)
+def test_noise_has_its_distribution_and_the_declared_deviation(kind: NoiseName, distribution: Any) -> None:
+    """Kolmogorov and Smirnov's test of 200,000 draws at 1e-6; deviations within 7 standard errors of 20,000 draws."""
     steps = np.array([0.0, 10.0, 500.0, 2000.0, 0.0])
-    found = integer_noise(KEY0, sample_id=9, stream=Stream.SELECTION, first_draw=0, draws=20_000, sigma_steps=steps)
+    found = integer_noise(
+        KEY0, sample_id=9, stream=Stream.SELECTION, first_draw=0, draws=20_000, sigma_steps=steps, kind=kind
+    )
     expected = np.sqrt(steps**2 + (steps > 0) / 12)
-    assert np.all(np.abs(found.std(axis=0) - expected) <= 5 * expected / np.sqrt(2 * 20_000))
+    assert np.all(np.abs(found.std(axis=0) - expected) <= 7 * expected / np.sqrt(2 * 20_000))
     assert np.all(np.abs(found.mean(axis=0)) <= 5 * expected / np.sqrt(20_000))
     assert not found[:, [0, 4]].any()
-    z = standard_normals(KEY0, sample_id=9, stream=Stream.SELECTION, first_draw=0, draws=40_000, coordinates=5)
-    assert scipy.stats.kstest(z.ravel(), "norm").pvalue > 1e-6
+    z = standard_noise(kind, KEY0, sample_id=9, stream=Stream.SELECTION, first_draw=0, draws=40_000, coordinates=5)
+    assert scipy.stats.kstest(z.ravel(), distribution.cdf).pvalue > 1e-6
 
 
-@pytest.mark.parametrize(("word", "z"), [(0, -8.2924), (MASK, 8.2095), (MASK - 2048, 8.1259), (1 << 63, 0.0)])
-def test_extreme_words_give_finite_noise(monkeypatch: pytest.MonkeyPatch, word: int, z: float) -> None:
-    """2^53 - 1/2 is no float64 and would round to a uniform of 1, infinite noise; Phi^-1(1 - 2^-53) is 8.2095."""
-    monkeypatch.setattr(noise, "_words", lambda *_, blocks, **__: np.full(blocks * 4, word, dtype=np.uint64))
-    found = standard_normals(0, sample_id=0, stream=Stream.PILOT, first_draw=0, draws=1, coordinates=2)
-    assert found == pytest.approx(np.full((1, 2), z), abs=1e-4)
+@pytest.mark.parametrize(
+    ("kind", "vector"),
+    [
+        ("gaussian", [497, -1882, -1257, -1190, -2578, 3815]),
+        ("uniform", [680, -2275, -1633, -1556, -2804, 3316]),
+        ("laplace", [308, -1489, -895, -837, -2276, 4024]),
+    ],
+)
+def test_each_kind_has_its_vector(kind: NoiseName, vector: list[int]) -> None:
+    """The words of the published vector; uniform and Laplace from their quantiles at 50 digits."""
+    words = [w for block in (7, 8) for w in philox_in_python((block, 0, 0, 2), (KEY0, 7))][:6]
+    found = integer_noise(
+        KEY0, sample_id=7, stream=Stream.ESTIMATION, first_draw=3, draws=1, sigma_steps=np.full(6, 2040.0), kind=kind
+    )
+    assert found.tolist() == [vector] == [[_exact_steps(word, kind) for word in words]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "largest"),
+    [("gaussian", 8.29236), ("uniform", math.sqrt(3)), ("laplace", 53 * math.log(2) / math.sqrt(2))],
+)
+def test_extreme_words_give_the_largest_noise_there_is(
+    monkeypatch: pytest.MonkeyPatch, kind: NoiseName, largest: float
+) -> None:
+    """v = 2^-54 and 1 - 2^-54; the second is no float64, and rounded it would be 1 and its noise infinite."""
+    for word, z in ((0, -largest), (MASK, largest), (1 << 63, 0.0), ((1 << 63) - 1, 0.0)):
+        words = np.full(4, word, dtype=np.uint64)
+        monkeypatch.setattr(noise, "_words", lambda *_, words=words, **__: words.copy())
+        found = standard_noise(kind, 0, sample_id=0, stream=Stream.PILOT, first_draw=0, draws=1, coordinates=2)
+        assert found == pytest.approx(np.full((1, 2), z), abs=1e-5)
+        assert (found != 0).all()
+
+
+@pytest.mark.parametrize("steps", [-1.0, math.nan, math.inf, 2.0**47])
+def test_deviations_whose_noise_is_no_exact_integer_are_refused(steps: float) -> None:
+    with pytest.raises(InputError, match=r"expected deviations of 0 \.\.\. 2\^46 grid steps"):
+        integer_noise(0, sample_id=0, stream=Stream.PILOT, first_draw=0, draws=1, sigma_steps=np.array([1.0, steps]))
+    one = np.zeros(1, dtype=np.int64)
+    with pytest.raises(InputError, match=r"expected deviations of 0 \.\.\. 2\^46 grid steps"):
+        rows_of_noise(0, sample_ids_R=one, draws_R=one, stream=Stream.PILOT, sigma_steps=np.array([1.0, steps]))
+
+
+def test_other_kinds_of_noise_are_refused() -> None:
+    with pytest.raises(InputError, match="expected noise of kind gaussian, uniform, laplace, got 'cauchy'"):
+        standard_noise("cauchy", 0, sample_id=0, stream=Stream.PILOT, first_draw=0, draws=1, coordinates=1)  # type: ignore[arg-type]
+    assert list(QUANTILES) == KINDS
 
 
 def test_draws_that_would_run_into_another_stream_are_refused() -> None:
@@ -107,6 +199,9 @@ def test_draws_that_would_run_into_another_stream_are_refused() -> None:
         standard_normals(0, sample_id=0, stream=Stream.PILOT, first_draw=2**63, draws=1, coordinates=8)
     with pytest.raises(InputError, match="one stream would run into the next"):
         standard_normals(0, sample_id=0, stream=Stream.PILOT, first_draw=-1, draws=1, coordinates=8)
+    last = np.array([2**62, 2**62 + 1])
+    with pytest.raises(InputError, match="one stream would run into the next"):
+        rows_of_noise(0, sample_ids_R=0 * last, draws_R=last, stream=Stream.PILOT, sigma_steps=np.ones(13))
 
 
 @pytest.mark.parametrize(("key", "sample"), [(-1, 0), (2**64, 0), (0, -1)])
@@ -132,13 +227,14 @@ def test_seed_refuses_what_is_no_digest(digest: str) -> None:
         derive_seed("a" * 64, digest, "b" * 64)
 
 
-def _philox(counter: tuple[int, ...], key: tuple[int, int]) -> list[int]:
-    """Philox4x64-10 as in Salmon et al. 2011, table 2 and figure 4."""
-    c0, c1, c2, c3 = counter
-    k0, k1 = key
-    for _ in range(10):
-        high0, low0 = divmod(0xD2E7470EE14C6C93 * c0, 1 << 64)
-        high1, low1 = divmod(0xCA5A826395121157 * c2, 1 << 64)
-        c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
-        k0, k1 = (k0 + 0x9E3779B97F4A7C15) & MASK, (k1 + 0xBB67AE8584CAA73B) & MASK
-    return [c0, c1, c2, c3]
+def _exact_steps(word: int, kind: str) -> int:
+    with mpmath.workdps(50):
+        v = (mpmath.mpf(word >> 11) + mpmath.mpf(1) / 2) / mpmath.mpf(2) ** 53
+        centred = 2 * v - 1
+        if kind == "gaussian":
+            z = mpmath.sqrt(2) * mpmath.erfinv(centred)
+        elif kind == "uniform":
+            z = centred * mpmath.sqrt(3)
+        else:
+            z = -mpmath.sign(centred) * mpmath.log(1 - abs(centred)) / mpmath.sqrt(2)
+        return int(mpmath.nint(z * 2040))
