@@ -15,8 +15,9 @@ from pydantic import Field, StringConstraints, model_validator
 
 from robustcert.document import Name, Positive, Ratio, Sha256, Text, WrittenPart
 from robustcert.errors import expected
+from robustcert.specification_certification import Certification, Radius
 from robustcert.specification_data import EXAMPLE_SHA256, Approval, Contract, Data, Feature, Provenance, Splits
-from robustcert.threat_model import ThreatModel, Unit
+from robustcert.threat_model import ThreatModel
 
 __all__ = [
     "API_VERSION",
@@ -47,7 +48,6 @@ COMMENT = "Made from robustcert/specification.py by robustcert.specification.sch
 Factory = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
 SuiteName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+@\d+$")]
 HiddenUnits = Annotated[int, Field(gt=0, le=8192)]
-Radius = Annotated[float, Field(ge=0)]
 
 
 class Owner(WrittenPart):
@@ -128,34 +128,6 @@ class Evaluation(WrittenPart):
         return self
 
 
-class Certification(WrittenPart):
-    """Randomized smoothing against l2 perturbations (Cohen et al. 2019), `sigma` and `radii` in `unit`.
-
-    `n0` noisy votes select the candidate class, `n` others bound its probability at failure probability `alpha`.
-    """
-
-    sigma: Positive = Field(description="standard deviation of the smoothing noise, in unit")
-    unit: Unit = Field(description="unit of sigma and radii: input, 1/255 (images) or feature_std (tables)")
-    radii: tuple[Radius, ...] = Field(
-        min_length=1, max_length=32, description="l2 radii of the curve, in unit, ascending"
-    )
-    n0: int = Field(default=100, gt=0, le=10_000, description="noisy votes that select the candidate class")
-    n: int = Field(default=10_000, ge=100, le=10_000_000, description="noisy votes that bound its probability")
-    alpha: float = Field(
-        default=0.001, gt=0, lt=0.5, description="probability that one sample's radius is too large, at most"
-    )
-    samples: int | None = Field(
-        default=None, gt=0, description="how many test samples to certify; all of them when left out", examples=[200]
-    )
-
-    @model_validator(mode="after")
-    def _ascending(self) -> Certification:
-        if list(self.radii) != sorted(set(self.radii)):
-            remedy = "sort them and drop repetitions"
-            raise ValueError(expected("ascending radii", got=str(list(self.radii)), remedy=remedy))
-        return self
-
-
 class Criterion(WrittenPart):
     """One acceptance criterion, judged on the weak end of the metric's interval."""
 
@@ -168,7 +140,9 @@ class Criterion(WrittenPart):
         default=None, description="accuracy_under_attack: name of the threat model", examples=["linf-0.1"]
     )
     radius: Radius | None = Field(
-        default=None, description="certified_accuracy: l2 radius, in certification.unit", examples=[0.25]
+        default=None,
+        description="certified_accuracy: radius of certification.radii, in certification.unit",
+        examples=[0.25],
     )
 
     @model_validator(mode="after")
@@ -230,7 +204,7 @@ class Specification(WrittenPart):
         min_length=1, max_length=16, description="what an attacker may do, measured before the model's preprocessing"
     )
     evaluation: Evaluation = Field(default=Evaluation(), description="attacks: what they find is an upper bound only")
-    certification: Certification = Field(description="proofs by randomized smoothing, against l2 perturbations")
+    certification: Certification = Field(description="proofs by randomized smoothing, against l2 or l1 perturbations")
     acceptance: tuple[Criterion, ...] = Field(
         min_length=1, max_length=64, description="the certificate is accepted when every criterion is met"
     )

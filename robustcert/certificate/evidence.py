@@ -43,6 +43,10 @@ CERTIFICATION_SCHEMA = _table(
     decision=pa.string(),
     radius=pa.string(),
 )
+# Rows of the methods that stop when they know enough: `path` has the failures counted at every look, cumulative.
+SEQUENTIAL_SCHEMA = CERTIFICATION_SCHEMA.append(
+    pa.field("path", pa.list_(pa.field("element", pa.int64(), nullable=False)), nullable=False)
+)
 EVALUATION_SCHEMA = _table(
     threat=pa.string(),
     epsilon=pa.string(),
@@ -57,6 +61,11 @@ EVALUATION_SCHEMA = _table(
     perturbed=pa.string(),
     nullable="target",
 )
+
+
+def certification_schema(method: str | None) -> pa.Schema:
+    """Columns of the certification evidence of a method (`Certification.method`)."""
+    return CERTIFICATION_SCHEMA if method in (None, "fixed-n") else SEQUENTIAL_SCHEMA
 
 
 def write_rows(rows: Iterable[Row], path: Path, *, schema: pa.Schema) -> None:

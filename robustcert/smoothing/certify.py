@@ -1,31 +1,35 @@
-"""Certification of samples by randomized smoothing: Cohen, Rosenfeld and Kolter (2019), Algorithm 1, with fixed n.
+"""Certification of samples by randomized smoothing (Cohen, Rosenfeld and Kolter 2019), by the registered method.
 
-n0 noisy votes select a candidate class; n others, of another stream, bound its probability; the radius follows from
-their counts (`robustcert.smoothing.confidence`). The certificate is of the smoothed classifier, majority vote and
-abstentions included, not of the model that votes. A row depends on the model, its sample, the key and the
-configuration, and on nothing else: not on other samples, their order, shards, or processes.
+Which draws a sample takes and what its counts amount to is the method's (`sample_runs`, `decisions`); here they are
+drawn, in rounds of full batches. The certificate is of the smoothed classifier, majority vote and abstentions included,
+not of the model that votes. A row depends on the model, its sample, the key and the configuration, and on nothing else:
+not on other samples, their order, batches, shards, processes or restarts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import numpy as np
+import torch
 from torch import nn
 
 from robustcert.data.dataset import Dataset
 from robustcert.data.digests import sample_sha256
 from robustcert.data.splits import SPLITS
-from robustcert.errors import DataError, ValidityError, expected
-from robustcert.smoothing.certified_accuracy import ABSTAIN, CERTIFIED
-from robustcert.smoothing.confidence import certified_radius
-from robustcert.smoothing.noise import Stream
-from robustcert.smoothing.probe import probe
-from robustcert.smoothing.votes import GridNoise, Votes, count_votes
+from robustcert.errors import DataError, expected
+from robustcert.models.allocator import keep_large_allocations
+from robustcert.models.canonical_execution import canonical_execution
+from robustcert.smoothing.decisions import Row, noise_of
+from robustcert.smoothing.probe import PROBED, probe_votes
+from robustcert.smoothing.rounds import Draws, Rounds
+from robustcert.smoothing.sample_runs import SampleFacts, SampleRun, State, new_run, resumed
+from robustcert.smoothing.votes import GridNoise, VoteCounter
 from robustcert.specification import Certification
 
-Row = dict[str, Any]
+__all__ = ["Checkpoint", "Progress", "Row", "Subject", "certify", "facts_of", "grid_noise", "vote_counter"]
+
 Progress = Callable[[int, int], None]
 
 CLAIM_SPLIT = "test"
@@ -38,6 +42,26 @@ class Subject(Protocol):
     def module(self) -> nn.Module: ...
 
 
+class Checkpoint(Protocol):
+    """Where the votes so far are kept: {sample id as text: state of its run}, as JSON without floats."""
+
+    def load(self) -> Mapping[str, State] | None:
+        """What was saved last, by this process or an earlier one; None for nothing."""
+
+    def save(self, states: Mapping[str, State]) -> None:
+        """Called after every round but the last."""
+
+
+class Unkept:
+    """The checkpoint of a caller that wants none."""
+
+    def load(self) -> None:
+        """Nothing."""
+
+    def save(self, states: Mapping[str, State]) -> None:
+        """Forgets them."""
+
+
 def certify(
     model: Subject,
     dataset: Dataset,
@@ -45,22 +69,57 @@ def certify(
     certification: Certification,
     key0: int,
     progress: Progress | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> list[Row]:
     """Evidence rows of all samples of `dataset`, by ascending sample id; `progress` is told (done, total).
 
+    With a `checkpoint` of the same model, samples and configuration, what was drawn before is not drawn again,
+    unless it is no state of a sample's run.
     Raises DataError for samples outside the test split or where no coordinate may change, ModelError for a model that
     can't be certified (`robustcert.smoothing.probe`).
     """
-    _refuse_other_splits(dataset)
-    noise = grid_noise(dataset, certification, key0=key0)
-    rows: list[Row] = []
-    for index in np.argsort(dataset.sample_ids):
-        if not rows:
-            _probe(model.module, dataset, index, noise=noise, certification=certification)
-        rows.append(_certify_sample(model.module, dataset, index, noise=noise, certification=certification))
-        if progress is not None:
-            progress(len(rows), len(dataset))
-    return rows
+    refuse_other_splits(dataset)
+    course = _Course(dataset, certification, checkpoint=checkpoint or Unkept(), progress=progress)
+    counter = probed_counter(model.module, dataset, certification=certification, key0=key0)
+    if len(dataset):
+        with canonical_execution(), torch.inference_mode():
+            course.run(counter)
+    return [course.rows[place] for place in course.places]
+
+
+def vote_counter(module: nn.Module, dataset: Dataset, *, certification: Certification, key0: int) -> VoteCounter:
+    """Counts votes of `module` on the samples of `dataset` as the certification has it."""
+    keep_large_allocations()
+    return VoteCounter(
+        module,
+        dataset.x_int,
+        noise=grid_noise(dataset, certification, key0=key0),
+        n_classes=dataset.n_classes,
+        precision=certification.precision or "float32",
+    )
+
+
+def probed_counter(module: nn.Module, dataset: Dataset, *, certification: Certification, key0: int) -> VoteCounter:
+    """A `vote_counter` of a module that passed the probe, on the first sample by id."""
+    counter = vote_counter(module, dataset, certification=certification, key0=key0)
+    if len(dataset):
+        place = int(np.argmin(dataset.sample_ids))
+        probe_votes(
+            counter,
+            Draws(place=place, sample_id=int(dataset.sample_ids[place]), piece=PROBED),
+            sigma=certification.sigma,
+            scale=dataset.perturbation_scale(certification.unit),
+        )
+    return counter
+
+
+def facts_of(dataset: Dataset, place: int) -> SampleFacts:
+    """What a row says of the sample at `place`."""
+    return SampleFacts(
+        sample=int(dataset.sample_ids[place]),
+        input_sha256=sample_sha256(dataset.x_int[place]),
+        label=int(dataset.y[place]),
+    )
 
 
 def grid_noise(dataset: Dataset, certification: Certification, *, key0: int) -> GridNoise:
@@ -69,72 +128,10 @@ def grid_noise(dataset: Dataset, certification: Certification, *, key0: int) -> 
     if not steps.any():
         remedy = "mark at least one feature as perturbable"
         raise DataError(expected("a coordinate that may change", got="none", remedy=remedy))
-    return GridNoise(key0=key0, sigma_steps=steps, unit=dataset.unit)
+    return GridNoise(key0=key0, sigma_steps=steps, unit=dataset.unit, kind=noise_of(certification).name)
 
 
-def evidence_row(
-    selection: Votes, estimation: Votes, *, label: int, input_sha256: str, certification: Certification
-) -> Row:
-    """The row that the two counts amount to; ValidityError unless they are independent and complete."""
-    _refuse_dependent(selection, estimation, certification)
-    candidate = selection.winner()
-    radius = certified_radius(
-        estimation.counts[candidate], estimation.draws, alpha=certification.alpha, sigma=certification.sigma
-    )
-    return {
-        "sample": estimation.sample_id,
-        "input": input_sha256,
-        "label": label,
-        "candidate": candidate,
-        "n0": selection.draws,
-        "selection": _sparse(selection.counts),
-        "selectionFragile": selection.fragile,
-        "n": estimation.draws,
-        "counts": _sparse(estimation.counts),
-        "fragile": estimation.fragile,
-        "decision": ABSTAIN if radius is None else CERTIFIED,
-        "radius": "0" if radius is None else radius,
-    }
-
-
-def _certify_sample(
-    module: nn.Module, dataset: Dataset, index: int, *, noise: GridNoise, certification: Certification
-) -> Row:
-    x_int, sample_id = dataset.x_int[index], int(dataset.sample_ids[index])
-
-    def votes(stream: Stream, draws: int) -> Votes:
-        return count_votes(
-            module,
-            x_int,
-            noise=noise,
-            sample_id=sample_id,
-            stream=stream,
-            draws=draws,
-            n_classes=dataset.n_classes,
-        )
-
-    return evidence_row(
-        votes(Stream.SELECTION, certification.n0),
-        votes(Stream.ESTIMATION, certification.n),
-        label=int(dataset.y[index]),
-        input_sha256=sample_sha256(x_int),
-        certification=certification,
-    )
-
-
-def _probe(module: nn.Module, dataset: Dataset, index: int, *, noise: GridNoise, certification: Certification) -> None:
-    probe(
-        module,
-        dataset.x_int[index],
-        noise=noise,
-        sample_id=int(dataset.sample_ids[index]),
-        sigma=certification.sigma,
-        scale=dataset.perturbation_scale(certification.unit),
-        n_classes=dataset.n_classes,
-    )
-
-
-def _refuse_other_splits(dataset: Dataset) -> None:
+def refuse_other_splits(dataset: Dataset) -> None:
     """Sigma, checkpoint and seed are chosen on the other splits, so that a certificate of theirs proves less."""
     outside = np.flatnonzero(dataset.split != SPLITS.index(CLAIM_SPLIT))
     if len(outside):
@@ -142,18 +139,34 @@ def _refuse_other_splits(dataset: Dataset) -> None:
         raise DataError(expected("samples of the test split", got=got, remedy="select('test') first"))
 
 
-def _refuse_dependent(selection: Votes, estimation: Votes, certification: Certification) -> None:
-    drawn = ((votes.stream, votes.draws, votes.sample_id) for votes in (selection, estimation))
-    sample_id = estimation.sample_id
-    wanted = (
-        (Stream.SELECTION, certification.n0, sample_id),
-        (Stream.ESTIMATION, certification.n, sample_id),
-    )
-    if tuple(drawn) != wanted:
-        what = f"{certification.n0} selection votes and {certification.n} estimation votes of streams of their own"
-        got = f"{selection.draws} of {selection.stream.name} and {estimation.draws} of {estimation.stream.name}"
-        raise ValidityError(expected(what, got=got, remedy="draw each stream once, in full, for one sample"))
+class _Course:
+    """One call of `certify`: rows so far, and the votes that a checkpoint keeps."""
 
+    def __init__(
+        self, dataset: Dataset, certification: Certification, *, checkpoint: Checkpoint, progress: Progress | None
+    ) -> None:
+        self._dataset, self._certification, self._checkpoint = dataset, certification, checkpoint
+        self._progress = progress or (lambda done, total: None)
+        self.places = np.argsort(dataset.sample_ids).tolist()
+        self.rows: dict[int, Row] = {}
+        self._states: dict[str, State] = {}
 
-def _sparse(counts: Sequence[int]) -> list[list[int]]:
-    return [[label, count] for label, count in enumerate(counts) if count]
+    def run(self, counter: VoteCounter) -> None:
+        before = self._checkpoint.load() or {}
+        rounds = Rounds(self.places, begin=lambda place: self._begun(place, before))
+        while len(self.rows) < len(self.places):
+            for place, run in rounds.next_round(counter.count):
+                self.rows[place] = run.row()
+                self._states[str(run.facts.sample)] = run.state()
+                self._progress(len(self.rows), len(self.places))
+            if rounds.active:
+                under_way = {str(run.facts.sample): run.state() for run in rounds.active.values()}
+                self._checkpoint.save({**before, **self._states, **under_way})
+
+    def _begun(self, place: int, before: Mapping[str, State]) -> SampleRun:
+        run = new_run(
+            facts_of(self._dataset, place),
+            certification=self._certification,
+            n_classes=self._dataset.n_classes,
+        )
+        return resumed(run, before.get(str(run.facts.sample)))

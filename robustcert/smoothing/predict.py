@@ -24,10 +24,12 @@ from robustcert.data.digests import sample_sha256
 from robustcert.errors import InputError, expected
 from robustcert.smoothing.confidence import certified_radius
 from robustcert.smoothing.noise import Stream
+from robustcert.smoothing.noise_kinds import KINDS
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from robustcert.models.precision import Precision
     from robustcert.smoothing.votes import GridNoise, Votes
 
 ID_DIGITS = 16  # hexadecimal digits of an input's SHA-256 that are its sample id: 64 bits
@@ -38,7 +40,8 @@ FAIR = 0.5
 class Prediction:
     """`label` is None where it abstains. `p_value` of the test; `share` of the votes that the top class got, 0 to 1.
 
-    `radius`: l2, unit of sigma, rounded down, right with probability 1 - alpha; None without an answer or a bound.
+    `radius`: in the norm of the noise's kind and the unit of sigma, rounded down, right with probability 1 - alpha;
+    None without an answer or a bound.
     """
 
     label: int | None
@@ -49,12 +52,16 @@ class Prediction:
 
 @dataclass(frozen=True, kw_only=True)
 class PredictSettings:
-    """`sigma` in the certificate's unit; `n` votes decide, `radius_n` others bound a radius (0: none is given)."""
+    """`sigma` in the certificate's unit; `n` votes decide, `radius_n` others bound a radius (0: none is given).
+
+    `precision` is the certificate's: bfloat16 votes are those of another base classifier.
+    """
 
     sigma: float
     alpha: float
     n: int = 1000
     radius_n: int = 1000
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
         if not (self.sigma > 0 and 0 < self.alpha < FAIR and self.n > 0 and self.radius_n >= 0):
@@ -71,11 +78,16 @@ def predict(
     """
     from robustcert.smoothing.votes import count_votes
 
-    sample_id = int(sample_sha256(x_int)[:ID_DIGITS], 16)
-
     def votes(stream: Stream, draws: int) -> Votes:
         return count_votes(
-            module, x_int, noise=noise, sample_id=sample_id, stream=stream, draws=draws, n_classes=n_classes
+            module,
+            x_int,
+            noise=noise,
+            sample_id=int(sample_sha256(x_int)[:ID_DIGITS], 16),
+            stream=stream,
+            draws=draws,
+            n_classes=n_classes,
+            precision=settings.precision,
         )
 
     selection = votes(Stream.SELECTION, settings.n)
@@ -83,7 +95,9 @@ def predict(
     radius = None
     if label is not None and settings.radius_n:
         counts = votes(Stream.ESTIMATION, settings.radius_n).counts
-        radius = certified_radius(counts[label], settings.radius_n, alpha=settings.alpha, sigma=settings.sigma)
+        radius = certified_radius(
+            counts[label], settings.radius_n, alpha=settings.alpha, sigma=settings.sigma, kind=KINDS[noise.kind]
+        )
     share = max(selection.counts) / selection.draws
     return Prediction(label=label, p_value=p_value, share=share, radius=radius)
 

@@ -19,18 +19,15 @@ from torch import Tensor, nn
 
 from robustcert.errors import ModelError, ValidityError, expected
 from robustcert.models.canonical_execution import canonical_execution
-from robustcert.smoothing.noise import Stream, standard_normals
-from robustcert.smoothing.votes import (
-    BATCH,
-    GridNoise,
-    count_votes,
-    logits_of,
-    noisy_inputs,
-    refuse_training_mode,
-)
+from robustcert.models.precision import Precision
+from robustcert.smoothing.noise import Stream, standard_noise
+from robustcert.smoothing.rounds import Draws
+from robustcert.smoothing.tallies import Piece
+from robustcert.smoothing.votes import BATCH, GridNoise, VoteCounter, refuse_training_mode
 
 LOGIT_TOLERANCE = 1e-5
 FLOAT32_TOLERANCE = 2.0**-23
+PROBED = Piece(stream=Stream.SELECTION, first=0, draws=BATCH)
 
 
 def probe(
@@ -42,62 +39,53 @@ def probe(
     sigma: float,
     scale: NDArray[np.float64],
     n_classes: int,
+    precision: Precision = "float32",
 ) -> None:
     """ModelError when the model can't be certified, ValidityError when it is not given the declared noise.
 
     `scale` (*shape) is in input units per unit of `sigma`, 0 where nothing may change.
     """
-    seen_B = _inputs_seen(module, x_int, noise=noise, sample_id=sample_id, n_classes=n_classes)
-    _refuse_other_noise(seen_B, x_int, noise=noise, sample_id=sample_id, sigma=sigma, scale=scale)
-    refuse_training_mode(module)
+    counter = VoteCounter(module, x_int[None], noise=noise, n_classes=n_classes, precision=precision)
+    probe_votes(counter, Draws(place=0, sample_id=sample_id, piece=PROBED), sigma=sigma, scale=scale)
+
+
+def probe_votes(counter: VoteCounter, drawn: Draws, *, sigma: float, scale: NDArray[np.float64]) -> None:
+    """The same for a counter that is about to be used; `drawn` are a whole batch of one of its samples."""
+    x_B = _inputs_seen(counter, drawn)
+    _refuse_other_noise(x_B.numpy(), counter, drawn, sigma=sigma, scale=scale)
+    refuse_training_mode(counter.module)
     with canonical_execution(), torch.inference_mode():
-        x_B = torch.from_numpy(
-            noisy_inputs(x_int, noise=noise, sample_id=sample_id, stream=Stream.SELECTION, first_draw=0, draws=BATCH)
-        )
-        logits_BK = logits_of(module, x_B, n_classes=n_classes)
-        _refuse_randomness(logits_BK, logits_of(module, x_B, n_classes=n_classes))
-        _refuse_batch_dependence(module, x_B, logits_BK)
+        logits_BK = counter.logits(x_B)
+        _refuse_randomness(logits_BK, counter.logits(x_B))
+        _refuse_batch_dependence(counter, x_B, logits_BK)
 
 
-def _inputs_seen(
-    module: nn.Module, x_int: NDArray[np.integer], *, noise: GridNoise, sample_id: int, n_classes: int
-) -> NDArray[np.float32]:
-    """What the module is given when the votes of 256 draws are counted."""
+def _inputs_seen(counter: VoteCounter, drawn: Draws) -> Tensor:
+    """What the module is given when the votes are counted."""
     seen: list[Tensor] = []
 
     def see(_: nn.Module, inputs: tuple[Any, ...]) -> None:
-        seen.append(inputs[0].cpu())
+        seen.append(inputs[0].cpu().clone())
 
-    hook = module.register_forward_pre_hook(see)
+    hook = counter.module.register_forward_pre_hook(see)
     try:
-        count_votes(
-            module,
-            x_int,
-            noise=noise,
-            sample_id=sample_id,
-            stream=Stream.SELECTION,
-            draws=BATCH,
-            n_classes=n_classes,
-        )
+        with canonical_execution(), torch.inference_mode():
+            counter.count([drawn])
     finally:
         hook.remove()
-    return seen[0].numpy()
+    return seen[0]
 
 
 def _refuse_other_noise(
-    seen_B: NDArray[np.float32],
-    x_int: NDArray[np.integer],
-    *,
-    noise: GridNoise,
-    sample_id: int,
-    sigma: float,
-    scale: NDArray[np.float64],
+    seen_B: NDArray[np.float32], counter: VoteCounter, drawn: Draws, *, sigma: float, scale: NDArray[np.float64]
 ) -> None:
-    z_BD = standard_normals(
+    noise, x_int = counter.noise, counter.sample(drawn.place)
+    z_BD = standard_noise(
+        noise.kind,
         noise.key0,
-        sample_id=sample_id,
-        stream=Stream.SELECTION,
-        first_draw=0,
+        sample_id=drawn.sample_id,
+        stream=drawn.piece.stream,
+        first_draw=drawn.piece.first,
         draws=BATCH,
         coordinates=x_int.size,
     )
@@ -117,12 +105,12 @@ def _refuse_randomness(first_BK: Tensor, second_BK: Tensor) -> None:
         raise ModelError(expected("equal logits for an equal batch", got="other logits", remedy=remedy))
 
 
-def _refuse_batch_dependence(module: nn.Module, x_B: Tensor, logits_BK: Tensor) -> None:
+def _refuse_batch_dependence(counter: VoteCounter, x_B: Tensor, logits_BK: Tensor) -> None:
     """Each half of the batch again, in other places and next to zeros."""
     clear_BK = logits_BK.nan_to_num()
     for half in (slice(BATCH // 2), slice(BATCH // 2, BATCH)):
         moved_B = torch.cat([torch.zeros_like(x_B[half]), x_B[half].flip(0)])
-        moved_BK = logits_of(module, moved_B, n_classes=logits_BK.shape[1]).nan_to_num()[BATCH // 2 :].flip(0)
+        moved_BK = counter.logits(moved_B).nan_to_num()[BATCH // 2 :].flip(0)
         change = float((moved_BK - clear_BK[half]).abs().max())
         if change > LOGIT_TOLERANCE * (1 + float(clear_BK.abs().max())):
             remedy = "use batch norm in eval mode and no operation across the rows of a batch"

@@ -11,11 +11,7 @@ from pathlib import Path
 
 from robustcert.certificate import bundle
 from robustcert.certificate.envelope import sign
-from robustcert.certificate.evidence import (
-    CERTIFICATION_SCHEMA,
-    EVALUATION_SCHEMA,
-    evidence_root,
-)
+from robustcert.certificate.evidence import EVALUATION_SCHEMA, certification_schema, evidence_root
 from robustcert.certificate.evidence_merge import merge_certification
 from robustcert.certificate.issue import IssueFacts, build_statement, payload
 from robustcert.certificate.keys import key_id, load_signing_key
@@ -97,8 +93,9 @@ def _gather(inputs: StepInputs, files: IssueFiles, evidence: Path, *, run_id: st
     model_sha256, dataset_sha256 = sha256_file(files.model), sha256_file(files.dataset)
     test_ids = dataset.select("test").sample_ids.tolist()
     planned = planned_samples(test_ids, samples=written.certification.samples, seed=written.seed)
-    merge_certification(files.shards, evidence, sample_ids=planned)
-    certification_rows = StoredRows(evidence, schema=CERTIFICATION_SCHEMA)
+    schema = certification_schema(written.certification.method)
+    merge_certification(files.shards, evidence, sample_ids=planned, schema=schema)
+    certification_rows = StoredRows(evidence, schema=schema)
     evaluation_rows = StoredRows(files.evaluation_evidence, schema=EVALUATION_SCHEMA)
     steps = [read_document(path, StepRecord) for path in files.records]
     data_report = read_document(files.data_report, ValidationReport)

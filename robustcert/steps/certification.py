@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 
-from robustcert.certificate.evidence import CERTIFICATION_SCHEMA, write_rows
+from robustcert.certificate.evidence import certification_schema, write_rows
 from robustcert.provenance.digests import canonical_json, sha256_bytes
 from robustcert.smoothing.certify import Row
+from robustcert.smoothing.forecast import Forecast
 from robustcert.smoothing.plan import read_plan
 from robustcert.smoothing.workers import each_in_workers
 from robustcert.steps.certification_block import (
@@ -55,7 +56,11 @@ def certify_shard(
             outputs={"evidence": evidence},
             record=record,
             run=lambda: _run(
-                _finished(work, files, inputs.store, blocks, workers=workers), blocks, evidence=evidence, shard=shard
+                _finished(work, files, inputs.store, blocks, workers=workers),
+                blocks,
+                work=work,
+                evidence=evidence,
+                shard=shard,
             ),
         )
 
@@ -67,10 +72,13 @@ def _blocks(inputs: StepInputs, work: CertificationWork, files: OpenFiles, *, pl
     return read_plan(plan, subject=plan_subject(inputs, work), planned=samples).blocks_of(shard)
 
 
-def _run(found: Iterable[FinishedBlock], blocks: Sequence[Block], *, evidence: Path, shard: str) -> dict[str, object]:
+def _run(
+    found: Iterable[FinishedBlock], blocks: Sequence[Block], *, work: CertificationWork, evidence: Path, shard: str
+) -> dict[str, object]:
     samples = sum(map(len, blocks))
-    told = _told(found, samples, name=f"shard {shard}", show=progress(STEP))
-    write_rows(_rows_in_order(told, blocks), evidence, schema=CERTIFICATION_SCHEMA)
+    forecast = Forecast(work.certification, samples=samples)
+    told = _told(found, samples, forecast, name=f"shard {shard}", show=progress(STEP))
+    write_rows(_rows_in_order(told, blocks), evidence, schema=certification_schema(work.certification.method))
     return {"samples": samples}
 
 
@@ -93,12 +101,19 @@ def _open_once(work: CertificationWork) -> tuple[OpenFiles, Store]:
     return OpenFiles(work), open_store(work.store)
 
 
-def _told(found: Iterable[FinishedBlock], samples: int, *, name: str, show: Told) -> Iterator[FinishedBlock]:
-    """The same blocks; a progress line after each counts the samples so far."""
+def _told(
+    found: Iterable[FinishedBlock], samples: int, forecast: Forecast, *, name: str, show: Told
+) -> Iterator[FinishedBlock]:
+    """The same blocks; a progress line after each counts the samples so far and tells what may be left."""
     done = 0
     for block in found:
         done += len(block.samples)
-        show(done, samples, f"{name}, already done" if block.reused else name)
+        if block.reused:
+            forecast.reused(len(block.samples))
+        else:
+            forecast.done(len(block.samples), draws=sum(row["n0"] + row["n"] for row in block.rows))
+        parts = [name, "already done" if block.reused else "", forecast.text()]
+        show(done, samples, ", ".join(filter(None, parts)))
         yield block
 
 

@@ -1,6 +1,7 @@
 """One block of samples, certified once: its rows are a checkpoint in the store and serve every later attempt.
 
 The checkpoint's key is what the rows are a function of, so that a retried, killed or differently sharded run finds it.
+Between rounds the votes so far are kept under the same key (`stored_rounds`), so that a kill costs a round at most.
 Rows from the store are held to the block: all but the votes themselves is recomputed before they are used.
 """
 
@@ -24,16 +25,18 @@ from robustcert.models.files import load_model
 from robustcert.models.model import LoadedModel
 from robustcert.provenance.digests import canonical_json, sha256_file
 from robustcert.provenance.environment import environment
-from robustcert.smoothing.certify import Row, certify, evidence_row
-from robustcert.smoothing.noise import Stream
+from robustcert.smoothing.certify import Row, certify
+from robustcert.smoothing.decisions import dense, finished_row
+from robustcert.smoothing.forecast import typical_draws
 from robustcert.smoothing.plan import PlanSubject
-from robustcert.smoothing.votes import Votes
 from robustcert.specification import Certification
 from robustcert.steps.step import StepInputs
+from robustcert.steps.stored_rounds import StoredRounds
 from robustcert.storage.finished_steps import document_of, once, step_key
 from robustcert.storage.store import Store
 
 STEP = "certification_block"
+ROUNDS = "certification_rounds"
 
 Block = tuple[int, ...]
 
@@ -67,6 +70,10 @@ class CertificationWork:
         """Name of a block's checkpoint in the store."""
         return document_of(STEP, step_key(STEP, self.inputs_of(block)))
 
+    def rounds_of(self, block: Sequence[int]) -> str:
+        """Name of the document that keeps a block's votes between rounds."""
+        return document_of(ROUNDS, step_key(STEP, self.inputs_of(block)))
+
 
 @dataclass(frozen=True, kw_only=True)
 class FinishedBlock:
@@ -96,7 +103,7 @@ class OpenFiles:
     def planned_blocks(self, *, samples: int | None, seed: int) -> list[Block]:
         """The planned samples in their blocks."""
         planned = planned_samples(self.dataset.sample_ids.tolist(), samples=samples, seed=seed)
-        return blocks_of(planned, draws=self._work.certification.n0 + self._work.certification.n)
+        return blocks_of(planned, draws=typical_draws(self._work.certification))
 
 
 def certification_work(inputs: StepInputs, *, dataset: Path, model: Path) -> CertificationWork:
@@ -134,8 +141,14 @@ def finished_block(work: CertificationWork, files: OpenFiles, store: Store, bloc
     """The block's rows: those in the store where they belong to it, else made now and stored."""
 
     def run() -> dict[str, object]:
-        samples = files.dataset.rows(block)
-        return {"rows": certify(files.model, samples, certification=work.certification, key0=work.key0)}
+        rows = certify(
+            files.model,
+            files.dataset.rows(block),
+            certification=work.certification,
+            key0=work.key0,
+            checkpoint=StoredRounds(store, work.rounds_of(block)),
+        )
+        return {"rows": rows}
 
     for _ in range(2):
         outcome = _once(work, store, block, run)
@@ -164,18 +177,15 @@ def _once(work: CertificationWork, store: Store, block: Block, run: Callable[[],
 
 
 def _recomputed(row: Row, samples: Dataset, place: int, certification: Certification) -> Row:
-    sample, n_classes = int(samples.sample_ids[place]), samples.n_classes
-    return evidence_row(
-        _votes(row["selection"], row["selectionFragile"], Stream.SELECTION, sample=sample, n_classes=n_classes),
-        _votes(row["counts"], row["fragile"], Stream.ESTIMATION, sample=sample, n_classes=n_classes),
-        label=int(samples.y[place]),
+    n_classes = samples.n_classes
+    selection, counts = row["selection"], row["counts"]
+    return finished_row(
+        sample=int(samples.sample_ids[place]),
         input_sha256=sample_sha256(samples.x_int[place]),
+        label=int(samples.y[place]),
+        selection=dense(selection, fragile=row["selectionFragile"], draws=row["n0"], n_classes=n_classes),
+        estimation=dense(counts, fragile=row["fragile"], draws=row["n"], n_classes=n_classes),
+        path=row.get("path", ()),
         certification=certification,
+        n_classes=n_classes,
     )
-
-
-def _votes(sparse: Any, fragile: Any, stream: Stream, *, sample: int, n_classes: int) -> Votes:
-    counts = [0] * n_classes
-    for label, count in sparse:
-        counts[label] = count
-    return Votes(sample_id=sample, stream=stream, draws=sum(counts) + fragile, counts=tuple(counts), fragile=fragile)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from robustcert.smoothing.forecast import most_draws, typical_draws
 from robustcert.smoothing.plan import CertificationPlan, make_plan
+from robustcert.specification import Certification
 from robustcert.steps.certification_block import STEP as BLOCK_STEP
 from robustcert.steps.certification_block import Block, CertificationWork, OpenFiles, certification_work, plan_subject
 from robustcert.steps.step import StepInputs, one_line_failures, open_inputs, progress
@@ -23,8 +25,14 @@ def plan_certification(
         write_whole(plan, made.model_dump_json(by_alias=True).encode() + b"\n")
         finished = sum(block.cost == 0 for block in made.blocks)
         text = f"blocks: {len(made.blocks)}, already done: {finished}, shards: {len(made.shards)}"
-        progress(STEP)(1, 1, text)
+        progress(STEP)(1, 1, text + _draws(inputs.loaded.specification.certification))
         return made.shard_names
+
+
+def _draws(certification: Certification) -> str:
+    """What is expected, where it is not what is fixed."""
+    most, typical = most_draws(certification), typical_draws(certification)
+    return "" if most == typical else f", draws a sample: about {typical:,}, at most {most:,}"
 
 
 def _plan(inputs: StepInputs, work: CertificationWork, *, shards: int) -> CertificationPlan:
@@ -35,7 +43,7 @@ def _plan(inputs: StepInputs, work: CertificationWork, *, shards: int) -> Certif
 
 
 def _costs(inputs: StepInputs, work: CertificationWork, blocks: list[Block]) -> list[int]:
-    """Draws that each block still takes."""
-    draws = work.certification.n0 + work.certification.n
+    """Draws that each block is expected to take still; of a method that stops when it knows enough, nobody knows."""
+    draws = typical_draws(work.certification)
     finished = set(inputs.store.list_documents(f"steps/{BLOCK_STEP}/"))
     return [0 if work.document_of(block) in finished else len(block) * draws for block in blocks]

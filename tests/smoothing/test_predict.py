@@ -22,11 +22,11 @@ def ask(
 ) -> Callable[..., Prediction]:
     """The smoothed answer at x of the classifier that says 1 where x > 0: P(class 1) = Phi(x / sigma)."""
 
-    def answer(x: float, *, key0: int = 1, **changes: Any) -> Prediction:
+    def answer(x: float, *, key0: int = 1, noise: str | None = None, **changes: Any) -> Prediction:
         dataset = make_dataset([[x]], [1])
-        noise = grid_noise(dataset, make_certification(sigma=SIGMA), key0=key0)
+        grid = grid_noise(dataset, make_certification(sigma=SIGMA, noise=noise), key0=key0)
         settings = PredictSettings(**{"sigma": SIGMA, "alpha": 0.001, "n": 500, "radius_n": 500} | changes)
-        return predict(make_linear([1.0]).module, dataset.x_int[0], noise=noise, settings=settings, n_classes=2)
+        return predict(make_linear([1.0]).module, dataset.x_int[0], noise=grid, settings=settings, n_classes=2)
 
     return answer
 
@@ -84,6 +84,26 @@ def test_a_unanimous_vote_gives_the_largest_radius_rounded_down(ask: Callable[..
     assert found.share == 1
     assert found.radius is not None
     assert float(found.radius) <= exact < float(found.radius) + 2e-6
+
+
+@pytest.mark.parametrize(
+    ("noise", "largest"),
+    [
+        ("uniform", lambda failure: 2 * np.sqrt(3) * SIGMA * (0.5 - failure)),
+        ("laplace", lambda failure: -SIGMA / np.sqrt(2) * np.log(2 * failure)),
+    ],
+)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_other_noise_has_the_l1_radius_of_its_own(
+    ask: Callable[..., Prediction], noise: str, largest: Callable[[float], float], precision: str
+) -> None:
+    """Unanimous votes: failure at most 1 - alpha^(1/n) (Clopper and Pearson 1934); else below the true margin x."""
+    unanimous = ask(30.0, noise=noise, precision=precision)
+    assert unanimous.radius is not None
+    assert float(unanimous.radius) <= largest(1 - 0.001 ** (1 / 500)) < float(unanimous.radius) + 2e-6
+    near = ask(0.3, noise=noise, precision=precision)
+    assert near.radius is not None
+    assert 0 < float(near.radius) <= np.rint(0.3 * 4096) / 4096
 
 
 def test_no_answer_has_no_radius(ask: Callable[..., Prediction]) -> None:

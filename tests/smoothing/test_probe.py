@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from robustcert.errors import ModelError, ValidityError
-from robustcert.smoothing import votes
+from robustcert.smoothing.noisy_inputs import NoisyInputs
 from robustcert.smoothing.probe import probe
 from robustcert.smoothing.votes import GridNoise
 
@@ -61,25 +61,23 @@ def test_noise_in_another_unit_is_noticed(factor: float) -> None:
         run(Planted(lambda logits, _: logits), factor=factor)
 
 
-def test_clipping_between_noise_and_model_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = votes.noisy_inputs
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [(lambda x: x.clip(0, 1), "not be clipped"), (lambda x: (x - 0.5) / 0.5, "enter before normalisation")],
+    ids=["clipped", "normalised first"],
+)
+def test_inputs_that_are_changed_between_noise_and_model_are_noticed(
+    monkeypatch: pytest.MonkeyPatch, change: Callable[[Any], Any], reason: str
+) -> None:
+    original = NoisyInputs.write
 
-    def clipped(*args: Any, **kwargs: Any) -> Any:
-        return original(*args, **kwargs).clip(0, 1)
+    def changed(self: NoisyInputs, out_BD: Any, copies: Any) -> int:
+        rows = original(self, out_BD, copies)
+        out_BD[:] = change(out_BD)
+        return rows
 
-    monkeypatch.setattr(votes, "noisy_inputs", clipped)
-    with pytest.raises(ValidityError, match="not be clipped"):
-        run(Planted(lambda logits, _: logits))
-
-
-def test_noise_added_after_a_normalisation_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = votes.noisy_inputs
-
-    def normalised(*args: Any, **kwargs: Any) -> Any:
-        return (original(*args, **kwargs) - 0.5) / 0.5
-
-    monkeypatch.setattr(votes, "noisy_inputs", normalised)
-    with pytest.raises(ValidityError, match="enter before normalisation"):
+    monkeypatch.setattr(NoisyInputs, "write", changed)
+    with pytest.raises(ValidityError, match=reason):
         run(Planted(lambda logits, _: logits))
 
 

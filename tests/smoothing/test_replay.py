@@ -12,6 +12,7 @@ from robustcert.data.dataset import Dataset
 from robustcert.errors import DataError
 from robustcert.models.files import load_model
 from robustcert.smoothing.certify import certify
+from robustcert.smoothing.decisions import looks_of
 from robustcert.smoothing.replay import replay_sample, rows_agree
 from robustcert.specification import Certification
 
@@ -101,3 +102,47 @@ def test_recorded_votes_that_are_no_count_are_named() -> None:
     for counts in ([[0, 40], [0, 0], [1, 955]], [[0, -5], [1, 1000]]):
         recorded = RECORDED | {"counts": counts}
         assert "expected each class once" in str(rows_agree(recorded, RECORDED, bit_exact=False))
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        {},
+        {"candidate": "label"},
+        {"method": "group-sequential", "noise": "laplace"},
+        {"method": "adaptive-pilot", "candidate": "label"},
+        {"method": "group-sequential", "precision": "bfloat16"},
+    ],
+    ids=lambda method: "-".join(map(str, method.values())) or "fixed-n",
+)
+def test_recorded_rows_of_every_method_are_repeated_with_the_draws_that_they_have(
+    mlp_files: tuple[Path, Path, Dataset], make_certification: Callable[..., Certification], method: dict[str, Any]
+) -> None:
+    model, dataset = load_model(mlp_files[0]), mlp_files[2].rows(range(100, 106))
+    certification = make_certification(n=2000, **method)
+    for row in certify(model, dataset, certification=certification, key0=5):
+        wanted: dict[str, Any] = {"certification": certification, "key0": 5}
+        assert replay_sample(model, dataset, row["sample"], **wanted) == row
+        assert replay_sample(model, dataset, row["sample"], **wanted, recorded=row) == row
+
+
+def test_a_recorded_row_that_stopped_elsewhere_is_compared_draw_for_draw(
+    mlp_files: tuple[Path, Path, Dataset], make_certification: Callable[..., Certification]
+) -> None:
+    """As where a fragile vote made another machine go on for three more looks: its votes are those of this one."""
+    model, dataset = load_model(mlp_files[0]), mlp_files[2]
+    certification = make_certification(n=2000, method="group-sequential")
+    (row,) = certify(model, dataset.rows([100]), certification=certification, key0=5)
+    further = len(row["path"]) + 3
+    longer = row | {"n": looks_of(certification)[further - 1], "path": [0] * further}
+    again = replay_sample(model, dataset, 100, certification=certification, key0=5, recorded=longer)
+    assert sum(votes for _, votes in again["counts"]) + again["fragile"] == longer["n"]
+    assert again["path"][: len(row["path"])] == row["path"]
+    assert again["path"][-1] == longer["n"] - dict(map(tuple, again["counts"])).get(row["candidate"], 0)
+
+
+def test_a_path_moves_by_fragile_votes_and_no_further() -> None:
+    recorded = RECORDED | {"path": [3, 12, 45]}
+    for path, agrees in (([3, 12, 45], True), ([0, 8, 40], True), ([3, 12, 56], False), ([3, 12], False)):
+        assert (rows_agree(recorded, recorded | {"path": path}, bit_exact=False) is None) == agrees
+    assert "recorded path [3, 12, 45]" in str(rows_agree(recorded, recorded | {"path": [3]}, bit_exact=False))

@@ -11,9 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from robustcert.errors import InputError, ModelError, ValidityError
-from robustcert.smoothing import votes
+from robustcert.models.canonical_execution import canonical_execution
 from robustcert.smoothing.noise import Stream, integer_noise
-from robustcert.smoothing.votes import GridNoise, Votes, count_votes, logits_of, noisy_inputs
+from robustcert.smoothing.rounds import Draws
+from robustcert.smoothing.tallies import Piece
+from robustcert.smoothing.votes import GridNoise, VoteCounter, Votes, count_votes
 
 UNIT = 1 / 4096
 KEY0 = 99
@@ -90,36 +92,6 @@ def test_the_last_batch_is_filled_up_but_only_draws_are_counted() -> None:
     found = count(Function(see), draws=300)
     assert sizes == [256, 256]
     assert found.counts == (0, 300)
-
-
-def test_inputs_are_exact_grid_points_that_nothing_clips() -> None:
-    x_int = np.array([4000, 0, 50])
-    found = noisy_inputs(x_int, noise=noise((3,)), sample_id=4, stream=Stream.ESTIMATION, first_draw=7, draws=200)
-    eps = integer_noise(
-        KEY0, sample_id=4, stream=Stream.ESTIMATION, first_draw=7, draws=200, sigma_steps=np.full(3, 0.5 / UNIT)
-    )
-    assert found.dtype == np.float32
-    assert np.array_equal(found[:200] * 4096.0, (x_int + eps).astype(np.float64))
-    assert found[:200].min() < -1
-    assert found[:200].max() > 2
-    assert not found[200:].any()
-
-
-def test_noise_made_in_pieces_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    def inputs() -> Any:
-        return noisy_inputs(
-            np.zeros((3, 5, 5), dtype=np.int32),
-            noise=noise((3, 5, 5)),
-            sample_id=4,
-            stream=Stream.ESTIMATION,
-            first_draw=0,
-            draws=256,
-        )
-
-    whole = inputs()
-    monkeypatch.setattr(votes, "NOISE_BLOCK_WORDS", 150)
-    assert whole.shape == (256, 3, 5, 5)
-    assert np.array_equal(inputs(), whole)
 
 
 def test_votes_are_counted_on_one_thread_without_gradients_or_lower_precision_and_all_is_put_back() -> None:
@@ -209,6 +181,46 @@ def test_a_batch_goes_where_the_module_lies() -> None:
     """torch's meta device stands in for a GPU: it takes a batch, and gives no logits back."""
     module, seen = nn.Linear(3, 2, device="meta").eval(), []
     module.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].device.type))
+    counter = VoteCounter(module, np.zeros((1, 3), dtype=np.int32), noise=noise((3,)), n_classes=2)
     with pytest.raises(NotImplementedError, match="meta tensor"):
-        logits_of(module, torch.zeros(256, 3), n_classes=2)
+        counter.logits(torch.zeros(256, 3))
     assert seen == ["meta"]
+
+
+def test_a_batch_of_several_samples_and_streams_is_counted_piece_by_piece() -> None:
+    """Each piece of a mixed batch as when it is drawn by itself."""
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(3, 16), nn.ReLU(), nn.Linear(16, 4)).eval()
+    x_int = np.random.default_rng(0).integers(-4000, 4000, (3, 3)).astype(np.int32)
+    pieces = [(0, Stream.ESTIMATION, 0, 100), (2, Stream.SELECTION, 30, 7), (1, Stream.ESTIMATION, 50, 149)]
+    drawn = [
+        Draws(place=place, sample_id=place, piece=Piece(stream=stream, first=first, draws=draws))
+        for place, stream, first, draws in pieces
+    ]
+    counter = VoteCounter(module, x_int, noise=noise((3,)), n_classes=4)
+    with canonical_execution(), torch.inference_mode():
+        together = counter.count(drawn)
+        alone = [counter.count([one])[0] for one in reversed(drawn)][::-1]
+    assert together.sum(axis=1).tolist() == [100, 7, 149]
+    assert np.array_equal(together, alone)
+    assert (together > 0).sum() > 6
+
+
+def test_votes_are_counted_in_canonical_execution_or_not_at_all() -> None:
+    counter = VoteCounter(constant(0, 1), np.zeros((1, 3), dtype=np.int32), noise=noise((3,)), n_classes=2)
+    drawn = [Draws(place=0, sample_id=0, piece=Piece(stream=Stream.PILOT, first=0, draws=1))]
+    with pytest.raises(AssertionError, match="inference mode"):
+        counter.count(drawn)
+
+
+def test_bfloat16_votes_are_those_of_another_classifier_and_repeat() -> None:
+    """Near the boundary some differ from those in float32, as those of torch's autocast do."""
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(3, 64), nn.ReLU(), nn.Linear(64, 2)).eval()
+    with torch.no_grad():
+        module[2].bias += torch.tensor([1.0, -1.0]) * module(torch.full((1, 3), 1000 * UNIT)).diff()[0] / 2
+    exact = count(module, draws=5000)
+    rough = count(module, draws=5000, precision="bfloat16")
+    assert rough == count(module, draws=5000, precision="bfloat16")
+    assert rough != exact
+    assert abs(rough.counts[0] - exact.counts[0]) < 100

@@ -189,3 +189,37 @@ def test_rows_that_do_not_belong_to_the_block_are_made_again_though_their_checks
 def test_what_are_no_rows_belongs_to_no_block(work: CertificationWork, values: dict[str, Any]) -> None:
     samples = OpenFiles(work).dataset.rows(block_of(work))
     assert own_rows(values, samples, certification=work.certification) is None
+
+
+class Killed(BaseException):
+    """Takes the place of a signal."""
+
+
+def test_a_kill_inside_a_block_costs_no_more_than_the_round_that_was_lost(
+    work: CertificationWork, inputs: StepInputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rounds of two batches, each kept; killed in the seventh. Calls are counted in the model itself."""
+    monkeypatch.setattr("robustcert.steps.stored_rounds.SECONDS", 0.0)
+    monkeypatch.setattr("robustcert.smoothing.rounds.ROUND_BATCHES", 2)
+    block, calls = block_of(work, size=12), [0]
+
+    def counted(*, dies_at: int) -> OpenFiles:
+        def count(*_: object) -> None:
+            calls[0] += 1
+            if calls[0] == dies_at:
+                raise Killed
+
+        files, calls[0] = OpenFiles(work), 0
+        files.model.module.register_forward_pre_hook(count)
+        return files
+
+    probes, batches = 5, -(-12 * 544 // 256)
+    with pytest.raises(Killed):
+        finished_block(work, counted(dies_at=probes + 13), inputs.store, block)
+    assert inputs.store.read_document(work.document_of(block)) is None
+    assert inputs.store.read_document(work.rounds_of(block)) is not None
+    resumed = finished_block(work, counted(dies_at=0), inputs.store, block)
+    assert calls[0] == probes + batches - 12
+    samples = OpenFiles(work).dataset.rows(block)
+    whole = certify(load_model(work.model), samples, certification=work.certification, key0=work.key0)
+    assert resumed.rows == whole
