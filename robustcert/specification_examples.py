@@ -17,6 +17,12 @@ _DEMONSTRATION_OWNER = {"name": "Demonstration", "contact": "nobody@example.org"
 _YOUR_OWNER = {"name": "YOUR TEAM", "contact": "you@example.org"}
 _NOISE_REASON = "Equal to certification.sigma: smoothing certifies little for a network that never saw its noise."
 
+_RATIONALE = {
+    "training.noiseSigma": _NOISE_REASON,
+    "certification.method": "Decides at the registered radii, with as few votes as an exact test allows.",
+    "certification.n": "The most votes of a sample that no look decides; most samples take some hundred.",
+}
+
 
 def _threat(name: str, norm: str, epsilon: float, unit: str) -> Values:
     return {
@@ -35,7 +41,8 @@ def _training(threat_model: str, *, noise_sigma: float) -> Values:
 
 
 def _certification(sigma: float, unit: str, radii: list[float]) -> Values:
-    return {"sigma": sigma, "unit": unit, "radii": radii, "n0": 100, "n": 10_000, "alpha": 0.001}
+    method = "group-sequential"
+    return {"sigma": sigma, "unit": unit, "radii": radii, "n0": 100, "n": 100_000, "alpha": 0.001, "method": method}
 
 
 def _acceptance(clean: float, attacked: tuple[str, float], certified: tuple[float, float], abstained: float) -> Any:
@@ -74,7 +81,7 @@ DIGITS: Values = {
     "certification": _certification(0.25, "input", [0, 0.1, 0.25, 0.5]),
     "acceptance": _acceptance(0.95, ("linf-0.1", 0.75), (0.25, 0.8), 0.1),
     "validity": {"days": 90},
-    "rationale": {"training.noiseSigma": _NOISE_REASON},
+    "rationale": _RATIONALE,
 }
 
 BREAST_CANCER: Values = {
@@ -105,7 +112,7 @@ BREAST_CANCER: Values = {
     "threatModels": [_threat("linf-0.1", "linf", 0.1, "feature_std"), _threat("l2-0.5", "l2", 0.5, "feature_std")],
     "certification": _certification(0.25, "feature_std", [0, 0.1, 0.25, 0.5]),
     "acceptance": _acceptance(0.88, ("linf-0.1", 0.8), (0.25, 0.75), 0.15),
-    "rationale": {"training.noiseSigma": _NOISE_REASON},
+    "rationale": _RATIONALE,
 }
 
 IMAGES: Values = {

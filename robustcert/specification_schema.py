@@ -55,7 +55,7 @@ def in_words(schema: Schema) -> str:
     if "const" in schema:
         return f"'{schema['const']}'"
     if "enum" in schema:
-        return "one of " + ", ".join(f"'{choice}'" for choice in schema["enum"])
+        return "one of " + ", ".join(repr(choice) for choice in schema["enum"])
     schema = _resolved(schema)
     return _WORDS_OF_TYPE[schema["type"]](schema) if "type" in schema else "another value"
 

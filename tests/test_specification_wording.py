@@ -27,7 +27,7 @@ from robustcert.specification_template import template
             "threatModels[0].epsilon: expected a number above 0, got '8/255'; correct it",
         ),
         (
-            "n: 10000 ",
+            "n: 100000 ",
             "n: 1e4 ",
             "certification.n: expected a whole number from 100 to 10000000, got 10000.0; write 10000",
         ),

@@ -79,6 +79,12 @@ def open_model(store: Store, certified: Certified, *, draws: Draws, factory: str
         model, dataset = load_model(paths[certified.model], factory=factory), load_dataset(paths[bundle.DATASET])
     loaded = recorded_specification(certified.predicate.specification.text, name="the certificate's specification")
     certification = loaded.specification.certification
-    settings = PredictSettings(sigma=certification.sigma, alpha=certification.alpha, n=draws.n, radius_n=draws.radius_n)
+    settings = PredictSettings(
+        sigma=certification.sigma,
+        alpha=certification.alpha,
+        n=draws.n,
+        radius_n=draws.radius_n,
+        precision=certification.precision or "float32",
+    )
     noise = grid_noise(dataset, certification, key0=secret_key0())
     return ServedModel(model, grid=dataset.rows([]), noise=noise, settings=settings)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import robustcert
 from robustcert.certificate.bundle import BundleFiles
-from robustcert.certificate.evidence import CERTIFICATION_SCHEMA, EVALUATION_SCHEMA, read_rows
+from robustcert.certificate.evidence import EVALUATION_SCHEMA, certification_schema, read_rows
 from robustcert.certificate.schema import Predicate, Statement
 from robustcert.data.dataset import Dataset, load_dataset
 from robustcert.errors import VerificationError
@@ -66,7 +66,8 @@ class Case:
     @cached_property
     def certification_rows(self) -> list[Row]:
         """Rows of the certification evidence."""
-        return list(read_rows(present(self.files.certification), schema=CERTIFICATION_SCHEMA))
+        schema = certification_schema(self.specification.certification.method)
+        return list(read_rows(present(self.files.certification), schema=schema))
 
     @cached_property
     def evaluation_rows(self) -> list[Row]:

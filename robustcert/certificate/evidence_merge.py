@@ -28,23 +28,29 @@ Samples = NDArray[np.int64]
 _NONE: Samples = np.empty(0, dtype=np.int64)
 
 
-def merge_certification(paths: Sequence[Path], target: Path, *, sample_ids: Sequence[int] | Samples) -> None:
+def merge_certification(
+    paths: Sequence[Path],
+    target: Path,
+    *,
+    sample_ids: Sequence[int] | Samples,
+    schema: pa.Schema = CERTIFICATION_SCHEMA,
+) -> None:
     """Joins shards into one table in sample order, with the bytes that `write_rows` gives for all rows at once.
 
     Raises DataError, before anything is written, for a missing, double or foreign sample and for a shard that is not
     sorted.
     """
-    _refuse_difference(paths, np.sort(np.asarray(sample_ids, dtype=np.int64)))
-    write_tables(_merged(paths, columns=CERTIFICATION_SCHEMA.names), target, schema=CERTIFICATION_SCHEMA)
+    _refuse_difference(paths, np.sort(np.asarray(sample_ids, dtype=np.int64)), schema=schema)
+    write_tables(_merged(paths, columns=schema.names, schema=schema), target, schema=schema)
 
 
 class _Shard:
     """What is not merged yet of one sorted shard: one batch at a time."""
 
-    def __init__(self, path: Path, *, columns: Sequence[str], rows: int) -> None:
+    def __init__(self, path: Path, *, columns: Sequence[str], rows: int, schema: pa.Schema) -> None:
         self._name = path.name
-        self._batches = read_batches(path, schema=CERTIFICATION_SCHEMA, columns=columns, rows=rows)
-        self._table = CERTIFICATION_SCHEMA.empty_table().select(columns)
+        self._batches = read_batches(path, schema=schema, columns=columns, rows=rows)
+        self._table = schema.empty_table().select(columns)
         self._samples = self._before = _NONE
 
     def refill(self) -> bool:
@@ -82,11 +88,11 @@ class _Shard:
         self._before = line[-1:]
 
 
-def _merged(paths: Sequence[Path], *, columns: Sequence[str]) -> Iterator[pa.Table]:
+def _merged(paths: Sequence[Path], *, columns: Sequence[str], schema: pa.Schema) -> Iterator[pa.Table]:
     """The rows of all shards by ascending sample, in tables of at most about ROWS_HELD rows."""
     rows = max(FEWEST_ROWS, ROWS_HELD // max(1, len(paths)))
     with ExitStack() as stack:
-        shards = [_Shard(path, columns=columns, rows=rows) for path in paths]
+        shards = [_Shard(path, columns=columns, rows=rows, schema=schema) for path in paths]
         for shard in shards:
             stack.callback(shard.close)
         while shards := [shard for shard in shards if shard.refill()]:
@@ -99,12 +105,12 @@ def _sorted(table: pa.Table) -> pa.Table:
     return table.combine_chunks().take(pa.array(order))
 
 
-def _refuse_difference(paths: Sequence[Path], wanted: Samples) -> None:
+def _refuse_difference(paths: Sequence[Path], wanted: Samples, *, schema: pa.Schema) -> None:
     missing: list[int] = []
     foreign: list[int] = []
     double: list[int] = []
     before, seen = _NONE, 0
-    for table in _merged(paths, columns=[SAMPLE]):
+    for table in _merged(paths, columns=[SAMPLE], schema=schema):
         found = table.column(SAMPLE).to_numpy()
         until = int(np.searchsorted(wanted, found[-1], side="right"))
         due, seen = wanted[seen:until], until

@@ -13,6 +13,7 @@ from robustcert.certificate.evidence import evidence_root
 from robustcert.certificate.registration_checks import stated
 from robustcert.certificate.results import judge, results
 from robustcert.certificate.schema import EvidencePart
+from robustcert.certificate.vote_checks import plans_in_words, require_row
 from robustcert.data.dataset import Dataset
 from robustcert.data.digests import dataset_root, sample_sha256
 from robustcert.data.planned_samples import planned_samples
@@ -23,8 +24,6 @@ from robustcert.evaluation.suites import allowed_attacks, load_suite, suite_name
 from robustcert.models.card import ModelCard, card_in, identity_preprocessing
 from robustcert.models.file_bytes import is_safetensors, read_model_bytes
 from robustcert.provenance.digests import canonical_json, sha256_file
-from robustcert.smoothing.certified_accuracy import ABSTAIN, CERTIFIED
-from robustcert.smoothing.confidence import certified_radius
 from robustcert.specification import Specification
 
 # What the certificate repeats from the data set's own card.
@@ -91,9 +90,10 @@ def certification_evidence(case: Case) -> Finding:
     _require_root(rows, case.predicate.certification.evidence, name)
     ids = [row["sample"] for row in rows]
     require(ids == sorted(set(ids)), f"{name}: its samples are not in ascending order, each once")
+    plans = plans_in_words(case.specification.certification)
     for row in rows:
-        _require_radius(case, row)
-    return established(name, f"{len(rows)} rows, every radius recomputed from its counts")
+        require_row(case, row)
+    return established(name, f"{len(rows)} rows, every radius recomputed from its counts{plans}")
 
 
 def evaluation_evidence(case: Case) -> Finding:
@@ -202,37 +202,6 @@ def _planned_runs(written: Specification) -> Iterator[tuple[str, str, str]]:
         yield threat.name, NO_PERTURBATION, CLEAN
         for strength in curve_of(threat, written.evaluation.curve):
             yield from ((threat.name, strength.text, attack.id) for attack in allowed_attacks(suite, threat))
-
-
-def _require_radius(case: Case, row: Row) -> None:
-    """The row's numbers follow from its counts (Cohen et al. 2019, Algorithm 1)."""
-    wanted, classes = case.specification.certification, len(case.predicate.data.classes)
-    where = f"certification evidence: sample {row['sample']}"
-    require(row["n"] == wanted.n and row["n0"] == wanted.n0, f"{where}: other sample counts than registered")
-    counts = _votes(row["counts"], row["fragile"], of=row["n"], classes=classes, where=f"{where}: its votes")
-    selection = _votes(
-        row["selection"], row["selectionFragile"], of=row["n0"], classes=classes, where=f"{where}: its selection votes"
-    )
-    require(
-        row["candidate"] == _most_voted(selection), f"{where}: the candidate is not the most voted class of selection"
-    )
-    radius = certified_radius(counts.get(row["candidate"], 0), row["n"], alpha=wanted.alpha, sigma=wanted.sigma)
-    decision = ABSTAIN if radius is None else CERTIFIED
-    follows = (row["decision"], row["radius"]) == (decision, radius or "0")
-    require(follows, f"{where}: decision {row['decision']} with radius {row['radius']} does not follow from its counts")
-
-
-def _votes(pairs: Sequence[Sequence[int]], fragile: int, *, of: int, classes: int, where: str) -> dict[int, int]:
-    """class -> votes; each class once, ascending, with at least one vote, and the fragile ones complete the sum."""
-    votes = {pair[0]: pair[1] for pair in pairs}
-    ordered = [label for label, _ in pairs] == sorted(votes) and set(votes) <= set(range(classes))
-    require(ordered and min(votes.values(), default=1) > 0 <= fragile, f"{where} are not counts by class")
-    require(sum(votes.values()) + fragile == of, f"{where} do not add up to {of}")
-    return votes
-
-
-def _most_voted(selection: dict[int, int]) -> int:
-    return min(selection, key=lambda cls: (-selection[cls], cls)) if selection else 0
 
 
 def _changed_sample(case: Case) -> str:

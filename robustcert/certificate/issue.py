@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from robustcert.certificate.claims import LIMITS, claims, scope
+from robustcert.certificate.claims import claims, conditions, limits, scope
 from robustcert.certificate.results import judge, results
 from robustcert.certificate.schema import (
     PREDICATE_TYPE,
@@ -30,14 +30,14 @@ from robustcert.certificate.schema import (
     ThreatModelPart,
     ValidityPart,
 )
+from robustcert.certificate.smoothing_method import certification_parameters, noise_words, source_words
 from robustcert.data.dataset import Dataset
 from robustcert.data.digests import dataset_root
 from robustcert.document import rfc3339
 from robustcert.evaluation.suites import Suite
 from robustcert.provenance.digests import canonical_json
 from robustcert.provenance.run_record import StepRecord
-from robustcert.smoothing.certified_accuracy import GAMMA
-from robustcert.specification import Certification, Specification
+from robustcert.specification import Certification
 from robustcert.specification_file import LoadedSpecification, decimal
 from robustcert.threat_model import ThreatModel
 
@@ -46,14 +46,12 @@ Row = Mapping[str, Any]
 SPLITS = ("train", "validation", "test")
 BATCH = 256
 FRAGILE_GAP = "0.0001"
-NOISE = (
-    "Philox4x64-10, key (key0, sample id), streams 0 selection and 2 estimation, inverse normal, rounded to the grid"
-)
-SMOOTHING_SOURCE = "Cohen, Rosenfeld, Kolter: Certified Adversarial Robustness via Randomized Smoothing, ICML 2019"
-REPRODUCIBILITY = (
-    "repeating the run with the same environment gives the same evidence bit for bit; on another processor or library "
-    "version the votes may differ by the fragile ones that each row counts"
-)
+REPRODUCIBILITY = {
+    "float32": "repeating the run with the same environment gives the same evidence bit for bit; on another processor "
+    "or library version the votes may differ by the fragile ones that each row counts",
+    "bfloat16": "repeating the run with the same environment gives the same evidence bit for bit; on another processor "
+    "or library version bfloat16 gives other votes, and the evidence cannot be repeated there",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +87,7 @@ def build_statement(facts: IssueFacts) -> Statement:
     found = results(written, evaluation_rows=facts.evaluation_rows, certification_rows=facts.certification_rows)
     valid = all(check.passed for check in facts.validity)
     criteria = judge(written, found, valid=valid)
-    root = dataset_root(facts.dataset)
+    root, certification = dataset_root(facts.dataset), _certification(facts, written.certification)
     predicate = Predicate(
         schema_version="1",
         name=written.name,
@@ -97,7 +95,8 @@ def build_statement(facts: IssueFacts) -> Statement:
         claims=claims(written, found, model_sha256=facts.model_sha256, data_root=root),
         narrative=written.claim,
         scope=scope(written),
-        limits=LIMITS,
+        limits=limits(written),
+        conditions=conditions(certification, card=facts.model_card, environment=facts.environment),
         intended_use=written.intended_use,
         owner={"name": written.owner.name, "contact": written.owner.contact},
         specification=_specification(facts.loaded),
@@ -105,11 +104,11 @@ def build_statement(facts: IssueFacts) -> Statement:
         model=ModelPart(sha256=facts.model_sha256, card=dict(facts.model_card)),
         threat_models=tuple(threat_part(threat) for threat in written.threat_models),
         evaluation=_evaluation(facts, valid),
-        certification=_certification(facts, written),
+        certification=certification,
         results=found,
         criteria=criteria,
         environment=dict(facts.environment),
-        reproducibility=ReproducibilityPart(level="bit-exact", statement=REPRODUCIBILITY),
+        reproducibility=ReproducibilityPart(level="bit-exact", statement=REPRODUCIBILITY[certification.precision]),
         run=_run(facts),
         supersedes=tuple(facts.supersedes),
         certified_at=rfc3339(facts.certified_at),
@@ -181,31 +180,15 @@ def _evaluation(facts: IssueFacts, valid: bool) -> EvaluationPart:
     )
 
 
-def certification_parameters(wanted: Certification) -> dict[str, object]:
-    """The registered parameters of the certified half and the method's own gamma, as they stand in the certificate."""
-    return {
-        "sigma": decimal(wanted.sigma),
-        "unit": wanted.unit,
-        "n0": wanted.n0,
-        "n": wanted.n,
-        "alpha": decimal(wanted.alpha),
-        "radii": tuple(map(decimal, wanted.radii)),
-        "simultaneous_gamma": decimal(GAMMA),
-    }
-
-
-def _certification(facts: IssueFacts, written: Specification) -> CertificationPart:
+def _certification(facts: IssueFacts, wanted: Certification) -> CertificationPart:
     return CertificationPart(
-        method="randomized-smoothing-fixed-n",
-        source=SMOOTHING_SOURCE,
-        threat="l2",
-        noise=NOISE,
+        source=source_words(wanted),
+        noise=noise_words(wanted),
         key0=str(facts.key0),
-        precision="float32",
         batch=BATCH,
         fragile_gap=FRAGILE_GAP,
         evidence=facts.certification_evidence,
-        **certification_parameters(written.certification),  # type: ignore[arg-type]
+        **certification_parameters(wanted),  # type: ignore[arg-type]
     )
 
 

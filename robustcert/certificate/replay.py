@@ -74,6 +74,7 @@ def _repeat(case: Case, chosen: list[Row], factory: str | None, nonce: str | Non
             row["sample"],
             certification=case.specification.certification,
             key0=int(case.predicate.certification.key0),
+            recorded=row,
         )
         difference = rows_agree(row, repeated, bit_exact=bit_exact)
         require(difference is None, f"replay: {difference}")

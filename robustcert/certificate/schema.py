@@ -131,11 +131,17 @@ class EvaluationPart(IssuedPart):
 
 
 class CertificationPart(IssuedPart):
-    """The certified half: every parameter that determines its evidence."""
+    """The certified half: every parameter that determines its evidence.
 
-    method: Literal["randomized-smoothing-fixed-n"]
+    What has None as default came after the first certificates; they had Gaussian noise, a selected candidate and one
+    bound. `beta` and the looks are those of the group-sequential method, `tolerance` is that of the adaptive pilot.
+    """
+
+    method: Literal[
+        "randomized-smoothing-fixed-n", "randomized-smoothing-group-sequential", "randomized-smoothing-adaptive-pilot"
+    ]
     source: str
-    threat: Literal["l2"]
+    threat: Literal["l2", "l1"]
     sigma: Decimal
     unit: str
     n0: Count
@@ -144,8 +150,15 @@ class CertificationPart(IssuedPart):
     radii: tuple[Decimal, ...]
     simultaneous_gamma: Decimal
     noise: str
+    noise_kind: Literal["gaussian", "uniform", "laplace"] | None = None
+    candidate: Literal["selected", "label", "most-voted"] | None = None
+    bounds: Literal[1, 2] | None = None
+    beta: Decimal | None = None
+    tolerance: Decimal | None = None
+    look_multiple: Count | None = None
+    look_ratio: Decimal | None = None
     key0: Decimal
-    precision: Literal["float32"]
+    precision: Literal["float32", "bfloat16"]
     batch: Count
     fragile_gap: Decimal
     evidence: EvidencePart
@@ -231,6 +244,7 @@ class Predicate(IssuedPart):
     narrative: str
     scope: str
     limits: tuple[str, ...]
+    conditions: tuple[str, ...] | None = None
     intended_use: str
     owner: dict[str, str]
     specification: SpecificationPart

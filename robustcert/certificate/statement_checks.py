@@ -5,20 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from robustcert.certificate.case import Case, Finding, established, not_established, require
-from robustcert.certificate.claims import LIMITS, claims, scope
-from robustcert.certificate.issue import (
-    BATCH,
-    FRAGILE_GAP,
-    NOISE,
-    REPRODUCIBILITY,
-    SMOOTHING_SOURCE,
-    certification_parameters,
-    subject_name,
-    threat_part,
-)
+from robustcert.certificate.claims import claims, conditions, limits, scope
+from robustcert.certificate.issue import BATCH, FRAGILE_GAP, REPRODUCIBILITY, subject_name, threat_part
 from robustcert.certificate.results import judge
-from robustcert.certificate.schema import Predicate
 from robustcert.certificate.smoothing_key import smoothing_key
+from robustcert.certificate.smoothing_method import LATER, certification_parameters, noise_words, source_words
 from robustcert.errors import VerificationError
 from robustcert.evaluation.curve import curve_of
 from robustcert.evaluation.suites import load_suite, suite_names
@@ -62,7 +53,8 @@ def registered_terms(case: Case) -> Finding:
     require(threats == predicate.threat_models, "threat models: other ones than the specification registers")
     for name, value in certification_parameters(written.certification).items():
         found = getattr(predicate.certification, name)
-        require(found == value, f"certification: {name} is {found}, the specification registers {value}")
+        same = found == value or (found is None and name in LATER and LATER[name] == value)
+        require(same, f"certification: {name} is {found}, the specification registers {value}")
     votes = (predicate.certification.batch, predicate.certification.fragile_gap)
     require(votes == (BATCH, FRAGILE_GAP), "certification: batch and fragileGap are not those of the format")
     require(predicate.evaluation.suite == written.evaluation.suite, "evaluation: another suite than was registered")
@@ -161,8 +153,8 @@ def sentences(case: Case) -> Finding:
     )
     require(predicate.claims == wanted, "claims: the sentences do not follow from the results")
     require(predicate.scope == scope(case.specification), "scope: it is not that of the specification")
-    require(predicate.limits == LIMITS, "limits: they are not those of this version")
-    _require_method(predicate)
+    require(predicate.limits == limits(case.specification), "limits: they are not those of this version")
+    _require_method(case)
     return established("claims in words", "generated from the results")
 
 
@@ -173,11 +165,18 @@ def _require_samples(case: Case, registered: int | None, found: int) -> None:
     require(found == wanted, f"results: over {found} samples, registered are {wanted}")
 
 
-def _require_method(predicate: Predicate) -> None:
+def _require_method(case: Case) -> None:
+    predicate, wanted = case.predicate, case.specification.certification
     described = (predicate.certification.noise, predicate.certification.source)
-    require(described == (NOISE, SMOOTHING_SOURCE), "method: it is not described in the words of this version")
+    own = (noise_words(wanted), source_words(wanted))
+    require(described == own, "method: it is not described in the words of this version")
+    found = conditions(predicate.certification, card=predicate.model.card, environment=predicate.environment)
+    require(predicate.conditions in (None, found), "conditions: they do not follow from parameters, card, environment")
     promised = (predicate.reproducibility.level, predicate.reproducibility.statement)
-    require(promised == ("bit-exact", REPRODUCIBILITY), "reproducibility: it is not what this version promises")
+    require(
+        promised == ("bit-exact", REPRODUCIBILITY[predicate.certification.precision]),
+        "reproducibility: it is not what this version promises",
+    )
 
 
 def _moment(text: str) -> datetime:

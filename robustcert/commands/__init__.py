@@ -8,12 +8,15 @@ import typer
 def register(app: typer.Typer) -> None:
     """Adds every command to `app`."""
     from robustcert.commands import (
+        audit,
         compare,
         data,
         drift,
         drift_reference,
         estimate,
         keys,
+        prove,
+        prove_trees,
         recertify,
         regressions,
         requests,
@@ -25,6 +28,7 @@ def register(app: typer.Typer) -> None:
         train_job,
         upload,
         verify,
+        verify_net,
     )
 
     for module in (
@@ -37,7 +41,11 @@ def register(app: typer.Typer) -> None:
         regressions,
         requests,
         verify,
+        audit,
         compare,
+        prove,
+        prove_trees,
+        verify_net,
         drift,
         drift_reference,
         status,

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 UNITS = {"s": 1, "m": 60, "h": 3600}
 MOST_SHARDS = 10_000
 MEMORY_ROOM = 1.25
+UNDECIDED = (
+    "undecided    the method stops when it knows enough, which no one knows before: total, shards and time from start "
+    "to end are guesses for samples of all kinds; certification alone can take what stands in brackets"
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -84,7 +88,8 @@ def duration(seconds: float) -> str:
 def _show(found: Estimate, *, shards: int, console: Console) -> None:
     table = Table("step", "work", "on", "time", box=None, pad_edge=False)
     for step in found.steps:
-        table.add_row(step.step, step.work, step.device, duration(step.seconds))
+        span = "" if step.span is None else f" ({duration(step.span[0])} to {duration(step.span[1])})"
+        table.add_row(step.step, step.work, step.device, f"{duration(step.seconds)}{span}")
     table.add_row("process starts", f"{found.processes(shards)} processes", "cpu", duration(found.starts(shards)))
     table.add_row("total", f"with {shards} shard(s)", "", duration(found.total(shards)))
     console.print(table)
@@ -92,6 +97,8 @@ def _show(found: Estimate, *, shards: int, console: Console) -> None:
     wall = duration(found.wall(shards))
     console.print(f"shards       {shards} of at most {found.blocks}; from start to end {wall}", highlight=False)
     console.print(f"memory       {memory} MiB for each process, a quarter of it as room", highlight=False)
+    if any(step.span is not None for step in found.steps):
+        console.print(UNDECIDED, highlight=False)
     console.print(
         f"assumed      this machine ({found.device}), one core or GPU for each process, shards at the same time, "
         "every sample right and no attack successful, nothing finished before; image pulls and waiting are not in it",

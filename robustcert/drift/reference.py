@@ -8,7 +8,7 @@ it does. Shapes: N rows of the test split, D coordinates of the model's input, F
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -141,18 +141,19 @@ def build_reference(store: Store, certified: Certified, *, factory: str | None =
     from robustcert.data.dataset import load_dataset
     from robustcert.specification_file import recorded_specification
 
+    text = certified.predicate.specification.text
+    written = recorded_specification(text, name="the certificate's specification").specification
     with tempfile.TemporaryDirectory() as folder:
         paths = {name: Path(folder) / name for name in (bundle.DATASET, bundle.CERTIFICATION, certified.model)}
         for name, path in paths.items():
             store.fetch(certified.files[name], path)
         dataset = load_dataset(paths[bundle.DATASET])
         logits_NK = _logits(paths[certified.model], dataset.select("test"), factory=factory)
-        shares_R, abstained = _votes(paths[bundle.CERTIFICATION])
-    loaded = recorded_specification(certified.predicate.specification.text, name="the certificate's specification")
+        shares_R, abstained = _votes(paths[bundle.CERTIFICATION], method=written.certification.method)
     return _reference(
         certified,
         dataset,
-        contract=contract_of(loaded.specification.data),
+        contract=contract_of(written.data),
         logits_NK=logits_NK,
         shares_R=shares_R,
         abstained=abstained,
@@ -183,16 +184,21 @@ def _logits(path: Path, test: Dataset, *, factory: str | None) -> NDArray[np.flo
         return np.asarray(logits_of(module, torch.from_numpy(test.x())).double().numpy())
 
 
-def _votes(path: Path) -> tuple[Float64, int]:
+def _votes(path: Path, *, method: str | None) -> tuple[Float64, int]:
     """Share of the noisy votes that the top class got in each row of the evidence, and how many rows abstained."""
-    from robustcert.certificate.evidence import CERTIFICATION_SCHEMA, read_rows
+    from robustcert.certificate.evidence import certification_schema, read_rows
     from robustcert.smoothing.certified_accuracy import ABSTAIN
 
     found = [
-        (max((count for _, count in row["counts"]), default=0) / row["n"], row["decision"] == ABSTAIN)
-        for row in read_rows(path, schema=CERTIFICATION_SCHEMA)
+        (_top_share(row), row["decision"] == ABSTAIN) for row in read_rows(path, schema=certification_schema(method))
     ]
     return np.array([share for share, _ in found]), sum(abstained for _, abstained in found)
+
+
+def _top_share(row: Mapping[str, Any]) -> float:
+    """Of the votes that bound; of the pilot's where it planned none."""
+    counts, draws = (row["counts"], row["n"]) if row["n"] else (row["selection"], row["n0"])
+    return float(max((count for _, count in counts), default=0) / draws)
 
 
 def _reference(

@@ -36,6 +36,7 @@ from robustcert.smoothing.noise import Stream
 from robustcert.smoothing.probe import probe
 from robustcert.smoothing.votes import count_votes
 from robustcert.specification import Specification
+from robustcert.specification_certification import WHEN_ABSENT
 from robustcert.threat_model import ThreatModel
 from robustcert.training.checkpoints import Validation
 from robustcert.training.trainer import train, training_threat
@@ -45,7 +46,7 @@ FEWEST_RUNS = 3
 TRAINED_BATCHES = 8
 ATTACKED_ROWS = 1024
 ATTACK_STEPS = 5
-TIMED_DRAWS = 1 << 12
+TIMED_BATCHES = 16
 TIMED_ROWS = 2000
 ROW = {
     "input": "ab" * 32, "label": 0, "candidate": 0, "n0": 100, "selection": [[0, 100]], "selectionFragile": 0,
@@ -66,7 +67,7 @@ optimizer.step()
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
     """Seconds: of a process' start; of an epoch without validation and of a validation (None without training); of one
-    gradient, one forward pass and one starting point of an attack; of a sample's votes and of a probe; of a row of
+    gradient, one forward pass and one starting point of an attack; of a batch of votes and of a probe; of a row of
     evidence that is written, read and hashed. `optimizer` are those until a new process has made its first optimizer
     step, without its start.
 
@@ -81,7 +82,7 @@ class Calibration:
     gradient: float
     forward: float
     starting_point: float
-    sample_votes: float
+    vote_batch: float
     probe: float
     row: float
     memory_bytes: int
@@ -106,7 +107,7 @@ def calibrate(specification: Specification, dataset: Dataset, *, folder: Path) -
         gradient=attack[0],
         forward=attack[1],
         starting_point=attack[2],
-        sample_votes=votes,
+        vote_batch=votes,
         probe=probed,
         row=_row(),
         memory_bytes=peak_memory_bytes(),
@@ -200,17 +201,22 @@ def _attack(
 
 
 def _votes(module: nn.Module, test: Dataset, specification: Specification, *, clock: Clock) -> tuple[float, float]:
-    """Seconds of the votes of one sample, and of a probe."""
+    """Seconds of a batch of votes, and of a probe."""
     wanted = specification.certification
-    noise = grid_noise(test, wanted, key0=0)
-
-    def votes(stream: Stream, draws: int) -> float:
-        timed = min(draws, TIMED_DRAWS)
-        run = lambda: count_votes(  # noqa: E731
-            module, test.x_int[0], noise=noise, sample_id=0, stream=stream, draws=timed, n_classes=test.n_classes
-        )
-        return seconds(run, clock=clock) * draws / timed
-
+    noise, precision = grid_noise(test, wanted, key0=0), wanted.precision or WHEN_ABSENT["precision"]
+    votes = seconds(
+        lambda: count_votes(
+            module,
+            test.x_int[0],
+            noise=noise,
+            sample_id=0,
+            stream=Stream.ESTIMATION,
+            draws=TIMED_BATCHES * FIXED_ROWS,
+            n_classes=test.n_classes,
+            precision=precision,
+        ),
+        clock=clock,
+    )
     probed = seconds(
         lambda: probe(
             module,
@@ -220,10 +226,11 @@ def _votes(module: nn.Module, test: Dataset, specification: Specification, *, cl
             sigma=wanted.sigma,
             scale=test.perturbation_scale(wanted.unit),
             n_classes=test.n_classes,
+            precision=precision,
         ),
         clock=clock,
     )
-    return votes(Stream.SELECTION, wanted.n0) + votes(Stream.ESTIMATION, wanted.n), probed
+    return votes / TIMED_BATCHES, probed
 
 
 def _row() -> float:

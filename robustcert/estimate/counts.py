@@ -7,12 +7,16 @@ no more, so that real counts are these or lower.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 
 from robustcert.evaluation.curve import curve_of
 from robustcert.evaluation.suites import AttackConfig, Suite, allowed_attacks
+from robustcert.smoothing.adaptive_pilot import FIRST_PILOT
+from robustcert.smoothing.decisions import ADAPTIVE_PILOT, GROUP_SEQUENTIAL, looks_of, method_of, plans_of
+from robustcert.smoothing.forecast import most_draws, typical_draws
+from robustcert.smoothing.group_sequential import decide
 from robustcert.specification import Certification, Specification, Training
 
 FIXED_ROWS = 256
@@ -53,10 +57,18 @@ class EvaluationCalls:
 
 @dataclass(frozen=True, kw_only=True)
 class CertificationCalls:
-    """Of all shards together: blocks, and forward passes of votes and of the probes of the model."""
+    """Of all shards together: blocks, and forward passes of votes and of probes of the model.
+
+    With a fixed number of votes the least and the most are as many. With the others `vote_forwards` is a guess
+    (`robustcert.smoothing.forecast.typical_draws`), the most are those of samples that are decided by the last vote
+    allowed, the least those of samples whose votes are all for one class (group-sequential), or of pilots that plan as
+    few votes as pilots may (adaptive-pilot).
+    """
 
     blocks: int
     vote_forwards: int
+    least_vote_forwards: int
+    most_vote_forwards: int
     probe_forwards: int
 
 
@@ -102,12 +114,34 @@ def evaluation_rows(specification: Specification, suite: Suite, sizes: Sizes) ->
     return sizes.evaluated * sum(runs)
 
 
-def certification_calls(certification: Certification, sizes: Sizes, *, blocks: int) -> CertificationCalls:
-    """Calls for the votes of both streams, each in batches of its own."""
-    batches = ceil(certification.n0 / FIXED_ROWS) + ceil(certification.n / FIXED_ROWS)
+def certification_calls(certification: Certification, *, blocks: Sequence[int]) -> CertificationCalls:
+    """Calls for the votes of blocks of these lengths; batches mix the samples of a block."""
+    least, most = draws_of(certification)
+
+    def forwards(draws: int) -> int:
+        return sum(ceil(length * draws / FIXED_ROWS) for length in blocks)
+
     return CertificationCalls(
-        blocks=blocks, vote_forwards=sizes.certified * batches, probe_forwards=blocks * PROBE_FORWARDS
+        blocks=len(blocks),
+        vote_forwards=forwards(typical_draws(certification)),
+        least_vote_forwards=forwards(least),
+        most_vote_forwards=forwards(most),
+        probe_forwards=len(blocks) * PROBE_FORWARDS,
     )
+
+
+def draws_of(certification: Certification) -> tuple[int, int]:
+    """Votes that one sample takes, of all streams, at least and at most (`CertificationCalls`)."""
+    most, method = most_draws(certification), method_of(certification)
+    if method == ADAPTIVE_PILOT:
+        return FIRST_PILOT, most
+    return (most - certification.n + _unanimous(certification) if method == GROUP_SEQUENTIAL else most), most
+
+
+def _unanimous(certification: Certification) -> int:
+    """Votes after which a sequential method has decided every radius where no vote ever fails."""
+    at = looks_of(certification)
+    return at[decide(plans_of(certification), [0] * len(at)).looks - 1]
 
 
 def attack_calls(attack: AttackConfig, rows: int, *, restarts: int | None = None) -> EvaluationCalls:

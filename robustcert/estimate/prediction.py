@@ -6,6 +6,7 @@ a core or a GPU of its own; the longest one is at most the even share and one bl
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -25,6 +26,7 @@ from robustcert.estimate.counts import (
     training_calls,
 )
 from robustcert.evaluation.suites import load_suite
+from robustcert.smoothing.forecast import typical_draws
 from robustcert.specification import Specification
 
 CERTIFICATION = "certification"
@@ -34,12 +36,17 @@ SERIAL_STARTS = 5  # processes one after another: data, training, evaluation, pl
 
 @dataclass(frozen=True, kw_only=True)
 class StepCost:
-    """One step: what it does, and its seconds without the start of its process, on `device`."""
+    """One step: what it does, and its seconds without the start of its process, on `device`.
+
+    `seconds` are a guess for a certification whose method stops early; `span` are the least and the most it can take,
+    None for everything else.
+    """
 
     step: str
     work: str
     seconds: float
     device: str
+    span: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,9 +107,9 @@ def lengths_of(dataset: Dataset) -> dict[str, int]:
 def predict(specification: Specification, lengths: dict[str, int], found: Calibration) -> Estimate:
     """The estimate that follows from the lengths of the splits and a calibration."""
     sizes = sizes_of(specification, **lengths)
-    wanted = specification.certification
-    blocks = len(blocks_of(range(sizes.certified), draws=wanted.n0 + wanted.n))
-    certification = _certification(specification, sizes, found, blocks=blocks)
+    typical = typical_draws(specification.certification)
+    blocks = blocks_of(range(sizes.certified), draws=typical)
+    certification = _certification(specification, sizes, found, blocks=[len(block) for block in blocks])
     steps = (
         _training(specification, sizes, found),
         _evaluation(specification, sizes, found),
@@ -112,8 +119,8 @@ def predict(specification: Specification, lengths: dict[str, int], found: Calibr
     return Estimate(
         steps=tuple(step for step in steps if step is not None),
         sizes=sizes,
-        blocks=blocks,
-        block=certification.seconds / blocks,
+        blocks=len(blocks),
+        block=certification.seconds / len(blocks),
         start=found.start,
         device=found.device,
         memory_bytes=found.memory_bytes,
@@ -157,13 +164,19 @@ def _evaluation(specification: Specification, sizes: Sizes, found: Calibration) 
     )
 
 
-def _certification(specification: Specification, sizes: Sizes, found: Calibration, *, blocks: int) -> StepCost:
-    calls = certification_calls(specification.certification, sizes, blocks=blocks)
+def _certification(
+    specification: Specification, sizes: Sizes, found: Calibration, *, blocks: Sequence[int]
+) -> StepCost:
+    calls = certification_calls(specification.certification, blocks=blocks)
+    ends, probes = (calls.least_vote_forwards, calls.most_vote_forwards), calls.blocks * found.probe
+    known = ends[0] == ends[1]
+    passes = str(calls.vote_forwards) if known else f"{ends[0]} to {ends[1]}, about {calls.vote_forwards},"
     return StepCost(
         step=CERTIFICATION,
-        work=f"{sizes.certified} samples in {blocks} blocks: {calls.vote_forwards} passes of 256 noisy copies",
-        seconds=sizes.certified * found.sample_votes + blocks * found.probe,
+        work=f"{sizes.certified} samples in {calls.blocks} blocks: {passes} passes of 256 noisy copies",
+        seconds=calls.vote_forwards * found.vote_batch + probes,
         device=found.device,
+        span=None if known else (ends[0] * found.vote_batch + probes, ends[1] * found.vote_batch + probes),
     )
 
 

@@ -20,7 +20,7 @@ OUTCOME_HEIGHT = 30.0
 OUTCOME_CLASSES = ("outcome-right", "outcome-wrong", "outcome-abstained")
 
 
-def criterion_bar(criterion: CriterionPart, rate: RatePart | None) -> Markup:
+def criterion_bar(criterion: CriterionPart, rate: RatePart | None, *, norm: str = "l2") -> Markup:
     """The interval, a longer post at the end where the criterion is judged, and a flag at the threshold."""
     scale = _scale(criterion, rate)
     interval = Markup("") if rate is None else _interval(scale, criterion, rate)
@@ -31,7 +31,7 @@ def criterion_bar(criterion: CriterionPart, rate: RatePart | None) -> Markup:
         _flag(_across(scale, float(criterion.threshold)), criterion),
         width=WIDTH,
         height=BAR_HEIGHT,
-        title=metric_title(criterion),
+        title=metric_title(criterion, norm=norm),
         description=_description(criterion, rate),
         class_="bar",
     )

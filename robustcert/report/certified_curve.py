@@ -68,17 +68,17 @@ def certified_curve(predicate: Predicate, dataset: Dataset, found: list[Knot], *
         join(_marks(plot, predicate)),
         width=width,
         height=plot.height,
-        title="Certified accuracy over the l2 radius",
+        title=f"Certified accuracy over the {predicate.certification.threat} radius",
         description=_description(predicate),
         class_="narrow" if width < NARROW else "wide",
     )
 
 
 def _plot(predicate: Predicate, dataset: Dataset, *, end: float, width: float) -> Plot:
-    unit = predicate.certification.unit
-    x = axis(0.0, end, at_most=6 if width < NARROW else 11, label=f"l2 radius, {UNIT_SHORT.get(unit, unit)}")
+    unit, norm = predicate.certification.unit, predicate.certification.threat
+    x = axis(0.0, end, at_most=6 if width < NARROW else 11, label=f"{norm} radius, {UNIT_SHORT.get(unit, unit)}")
     below: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    if dataset.card.kind == "image":
+    if dataset.card.kind == "image" and norm == "l2":
         factor = grey_levels_per_unit(dataset, predicate.certification.unit)  # type: ignore[arg-type]
         texts = tuple(rounded_down(root_mean_square(dataset, value * factor)) for value in x.ticks)
         below = (("root mean square per value, grey levels of 255", texts),)

@@ -13,11 +13,17 @@ from robustcert.certificate.schema import CertifiedPart, Predicate, RatePart
 from robustcert.data.dataset import Dataset
 from robustcert.report.certified_curve import certified_curve, knots, refuse_other_rows
 from robustcert.report.domain_units import DomainSize, domain_sizes
+from robustcert.report.smoothing_words import LENGTHS, drawn_words, radius_words, votes_words
 
 Row = Mapping[str, Any]
 
 WIDE = 760.0
 NARROW = 380.0
+NOT_COVERED = (
+    "Not covered: changes beyond the radius or measured in another norm than {norm}, rotations, shifts, patches and "
+    "other changes that keep their meaning but not their {norm} length, inputs that the test samples do not represent, "
+    "and the plain model without its votes."
+)
 FEATURE_WORDS = "also as the change of one feature alone, for the three that vary most"
 
 
@@ -39,6 +45,11 @@ class CertifiedView:
     narrow: Markup
     lines: tuple[CertifiedLine, ...]
     sizes_words: str
+    votes_words: str
+    drawn_words: str
+    length_words: str
+    radius_words: str
+    not_covered: str
     required: bool
     joint_confidence: str
 
@@ -53,16 +64,21 @@ def certified_view(predicate: Predicate, dataset: Dataset, rows: Sequence[Row]) 
         narrow=certified_curve(predicate, dataset, found, width=NARROW),
         lines=tuple(_line(predicate, dataset, part) for part in predicate.results.certified_accuracy),
         sizes_words="also in grey levels" if image else FEATURE_WORDS,
+        votes_words=votes_words(predicate.certification),
+        drawn_words=drawn_words(rows),
+        length_words=LENGTHS[predicate.certification.threat],
+        radius_words=radius_words(predicate.certification),
+        not_covered=NOT_COVERED.format(norm=predicate.certification.threat),
         required=any(criterion.metric == "certified_accuracy" for criterion in predicate.criteria),
         joint_confidence=str(1 - Decimal(predicate.certification.simultaneous_gamma)),
     )
 
 
 def _line(predicate: Predicate, dataset: Dataset, part: CertifiedPart) -> CertifiedLine:
-    unit = predicate.certification.unit
+    unit, norm = predicate.certification.unit, predicate.certification.threat
     return CertifiedLine(
         radius=part.radius,
-        sizes=domain_sizes(dataset, part.radius, unit=unit, norm="l2"),  # type: ignore[arg-type]
+        sizes=domain_sizes(dataset, part.radius, unit=unit, norm=norm),  # type: ignore[arg-type]
         accuracy=part.accuracy,
         simultaneous=part.simultaneous_count,
     )

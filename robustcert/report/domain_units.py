@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -39,7 +40,7 @@ class DomainSize:
         return f"{self.label} {self.value} {self.unit}".strip()
 
 
-def domain_sizes(dataset: Dataset, size: str, *, unit: Unit, norm: Norm) -> tuple[DomainSize, ...]:
+def domain_sizes(dataset: Dataset, size: str, *, unit: Unit, norm: Norm | Literal["l1"]) -> tuple[DomainSize, ...]:
     """Readings of `size` (in `unit`, norm `norm`): two for images, one per example feature for tables."""
     if dataset.card.kind == "image":
         return _image_sizes(dataset, float(size), unit=unit, norm=norm)
@@ -91,10 +92,16 @@ def rounded_down(value: float, digits: int = DIGITS) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _image_sizes(dataset: Dataset, size: float, *, unit: Unit, norm: Norm) -> tuple[DomainSize, ...]:
+def _image_sizes(dataset: Dataset, size: float, *, unit: Unit, norm: Norm | Literal["l1"]) -> tuple[DomainSize, ...]:
     grey = size * grey_levels_per_unit(dataset, unit)
     if norm == "linf":
         return (DomainSize(label="each value", value=rounded_down(grey), unit=GREY_UNIT),)
+    if norm == "l1":
+        mean = grey / math.prod(dataset.card.shape)
+        return (
+            DomainSize(label="l1 length", value=rounded_down(grey), unit=GREY_UNIT),
+            DomainSize(label="mean change per value", value=rounded_down(mean), unit=GREY_UNIT),
+        )
     spread = root_mean_square(dataset, grey)
     return (
         DomainSize(label="l2 length", value=rounded_down(grey), unit=GREY_UNIT),

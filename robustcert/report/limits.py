@@ -18,6 +18,7 @@ def limits(predicate: Predicate, rows: Sequence[Row]) -> tuple[str, ...]:
         _sampling(predicate),
         _failures(predicate, len(rows)),
         _fragile(predicate, rows),
+        *(predicate.conditions or ()),
         _attacks(predicate),
         PAGE,
         END,
@@ -52,10 +53,10 @@ def _failures(predicate: Predicate, of: int) -> str:
 def _fragile(predicate: Predicate, rows: Sequence[Row]) -> str:
     found = predicate.certification
     fragile, votes = sum(row["fragile"] for row in rows), sum(row["n"] for row in rows)
+    differ = "as many may differ" if found.precision == "float32" else "others may differ too"
     return (
         f"Votes were computed in {found.precision}. {grouped(fragile)} of {grouped(votes)} were closer to a tie than "
-        f"{plain(found.fragile_gap)} and were counted for no class, the weaker side; on another processor as many may "
-        f"differ."
+        f"{plain(found.fragile_gap)} and were counted for no class, the weaker side; on another processor {differ}."
     )
 
 

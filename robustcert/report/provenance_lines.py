@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from robustcert.certificate.schema import EvidencePart, Predicate
+from robustcert.certificate.schema import CertificationPart, EvidencePart, Predicate
 from robustcert.report.data_sheet import splits_in_order
 from robustcert.report.wording import flat, plain, shortened
 
@@ -68,11 +68,26 @@ def _parameters(predicate: Predicate) -> Lines:
         ("Smoothing method", f"{found.method}; {found.source}"),
         ("Smoothing sigma", f"{plain(found.sigma)} ({found.unit})"),
         ("Smoothing votes", f"n0 {found.n0}, n {found.n}, alpha {plain(found.alpha)}"),
+        *_options(found),
         ("Noise", f"{found.noise}; key0 {found.key0}"),
         ("Arithmetic", f"{found.precision}, batches of {found.batch}"),
         ("Ties", f"votes within {plain(found.fragile_gap)} are counted for no class"),
         *((f"Attack {attack.id}", _attack(attack.parameters)) for attack in predicate.evaluation.attacks),
     ]
+
+
+def _options(found: CertificationPart) -> Lines:
+    """What certificates before these options do not name is left out."""
+    looks = None if found.look_ratio is None else f"multiples of {found.look_multiple}, ratio {plain(found.look_ratio)}"
+    options = (
+        ("Smoothing noise", found.noise_kind and f"{found.noise_kind}, radii in {found.threat}"),
+        ("Smoothing candidate", found.candidate),
+        ("Smoothing bounds", found.bounds and str(found.bounds)),
+        ("Smoothing looks", looks and f"{looks}, the last at n"),
+        ("Smoothing futility", found.beta and f"beta {plain(found.beta)}"),
+        ("Smoothing tolerance", found.tolerance and plain(found.tolerance)),
+    )
+    return [(name, text) for name, text in options if text]
 
 
 def _attack(parameters: dict[str, object]) -> str:

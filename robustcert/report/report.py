@@ -24,9 +24,11 @@ from robustcert.report import wording
 from robustcert.report.bars import criterion_bar, outcome_bar
 from robustcert.report.certified_view import certified_view
 from robustcert.report.data_sheet import data_sheet
+from robustcert.report.flip_rates import flip_lines
 from robustcert.report.limits import limits
 from robustcert.report.provenance_lines import provenance_lines
 from robustcert.report.sample_views import worst_view
+from robustcert.report.smoothing_words import abstention_words
 from robustcert.report.threat_views import Budget, threat_views
 from robustcert.report.training_chart import TrainingChart, training_charts
 from robustcert.report.worst_samples import worst_samples
@@ -108,6 +110,8 @@ def render_report(
         curve=certified_view(predicate, dataset, certification_rows),
         threats=threat_views(predicate, dataset, budgets),
         outcome=_outcome(certification_rows),
+        abstention=abstention_words(predicate.certification),
+        flips=flip_lines(predicate, evaluation_rows),
         worst=worst_view(predicate, dataset, found),
         validity_summary=_validity_summary(predicate),
         data=data_sheet(predicate, dataset),
@@ -147,14 +151,14 @@ def _template() -> Template:
 
 
 def _criterion(criterion: CriterionPart, predicate: Predicate) -> CriterionLine:
-    rate = wording.measured(criterion, predicate)
+    rate, norm = wording.measured(criterion, predicate), predicate.certification.threat
     return CriterionLine(
         criterion=criterion,
-        title=wording.metric_title(criterion),
+        title=wording.metric_title(criterion, norm=norm),
         required=wording.required_text(criterion),
         observed=wording.observed_text(criterion),
         rate=rate,
-        bar=criterion_bar(criterion, rate),
+        bar=criterion_bar(criterion, rate, norm=norm),
     )
 
 

@@ -85,12 +85,12 @@ def loss_markup(part: UnderAttackPart, clean: RatePart) -> Markup:
     return RATE.format(counts, f"{Decimal(part.accuracy_loss):.{PRINTED_DIGITS}f} [{lower}, {upper}]")
 
 
-def metric_title(criterion: CriterionPart) -> str:
-    """The metric of a criterion with where it is measured."""
+def metric_title(criterion: CriterionPart, *, norm: str = "l2") -> str:
+    """The metric of a criterion with where it is measured; `norm` is that of certified radii."""
     words = METRIC_WORDS.get(criterion.metric, criterion.metric)
     if criterion.threat_model is not None:
         return f"{words}, {criterion.threat_model}"
-    return words if criterion.radius is None else f"{words} at l2 radius {plain(criterion.radius)}"
+    return words if criterion.radius is None else f"{words} at {norm} radius {plain(criterion.radius)}"
 
 
 def required_text(criterion: CriterionPart) -> str:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from robustcert.errors import expected
 from robustcert.evaluation.statistics import rate
-from robustcert.smoothing.confidence import largest_radius
-from robustcert.specification import Criterion, Specification
+from robustcert.smoothing.noise_kinds import KINDS
+from robustcert.specification import Certification, Criterion, Specification
+from robustcert.specification_certification import WHEN_ABSENT
 from robustcert.specification_checks.finding import Finding
 
 
 def radii_can_be_certified(specification: Specification) -> Iterator[Finding]:
-    """No radius is above sigma * Phi^-1(alpha^(1/n)), which n unanimous votes certify."""
+    """No radius is above what n unanimous votes certify: sigma * Phi^-1(alpha^(1/n)) with Gaussian noise."""
     wanted = specification.certification
-    largest = largest_radius(wanted.n, alpha=wanted.alpha, sigma=wanted.sigma)
+    largest = _largest_radius(wanted)
     for number, radius in enumerate(wanted.radii):
         if radius > largest:
             limit = f"a radius of at most {largest:.4g}, the largest that n {wanted.n} votes can certify"
@@ -43,6 +45,13 @@ def thresholds_can_be_missed(specification: Specification) -> Iterator[Finding]:
         if criterion.threshold == (0 if criterion.comparator == ">=" else 1):
             message = expected("a threshold that can be missed", got=f"{criterion.threshold:g}", remedy="tighten it")
             yield Finding(path=("acceptance", number, "threshold"), message=message, severity="warning")
+
+
+def _largest_radius(wanted: Certification) -> float:
+    """Half of alpha is left for the candidate where it is chosen by the same votes, or shared with a second bound."""
+    halved = wanted.candidate == "most-voted" or wanted.bounds == 2
+    failure = -math.expm1(math.log(wanted.alpha / 2 if halved else wanted.alpha) / wanted.n)
+    return KINDS[wanted.noise or WHEN_ABSENT["noise"]].radius(failure, sigma=wanted.sigma)
 
 
 def _samples(criterion: Criterion, specification: Specification) -> int | None:

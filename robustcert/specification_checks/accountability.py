@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 
 from robustcert.claim_wording import claim_problems
 from robustcert.data.contract import provenance_of
 from robustcert.document import WrittenPart
 from robustcert.errors import DataError, expected
-from robustcert.specification import Provenance, Specification
+from robustcert.smoothing.noise_kinds import KINDS
+from robustcert.specification import Certification, Provenance, Specification
+from robustcert.specification_certification import WHEN_ABSENT
 from robustcert.specification_checks.finding import Finding, every_value
 from robustcert.specification_problem import Severity, dotted
 from robustcert.suggestion import did_you_mean
 
 FEATURES = "data.contract.features["  # thousands of paths, never suggested
+NAMED_RADIUS = re.compile(r"\b(l1|l2|linf)[ -]radi(?:us|i)\b")
 PERSONAL = ("pseudonymised", "identifiable")
 
 
@@ -22,6 +26,15 @@ def claim_says_what_was_measured(specification: Specification) -> Iterator[Findi
     names = [threat.name for threat in specification.threat_models]
     for message in claim_problems(specification.claim, threat_models=names, radii=specification.certification.radii):
         yield Finding(path=("claim",), message=message)
+
+
+def claim_names_the_certified_norm(specification: Specification) -> Iterator[Finding]:
+    """A radius in l1 is no radius in l2: whoever reads the claim must not take one for the other."""
+    norm = KINDS[specification.certification.noise or WHEN_ABSENT["noise"]].norm
+    for other in sorted({*NAMED_RADIUS.findall(specification.claim.casefold())} - {norm}):
+        remedy = f"name {norm}, or take another noise"
+        message = expected(f"a claim about {norm} radii, which this noise certifies", got=other, remedy=remedy)
+        yield Finding(path=("claim",), message=message, severity="warning")
 
 
 def personal_data_are_declared(specification: Specification) -> Iterator[Finding]:
@@ -81,8 +94,10 @@ def _chosen_paths(specification: Specification) -> Iterator[str]:
 
 
 def _chosen_keys(section: WrittenPart) -> Iterator[str]:
+    absent: Mapping[str, object] = WHEN_ABSENT if isinstance(section, Certification) else {}
     for name, field in type(section).model_fields.items():
-        if not field.is_required() and getattr(section, name) != field.default:
+        value = getattr(section, name)
+        if not field.is_required() and value not in (field.default, absent.get(name, field.default)):
             yield field.alias or name
 
 

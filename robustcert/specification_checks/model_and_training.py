@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from robustcert.errors import expected
 from robustcert.specification import Specification
+from robustcert.specification_certification import NO_EFFECT
 from robustcert.specification_checks.finding import Finding, contract_or_none
 
 IMAGE_ARCHITECTURES = ("small-cnn", "resnet")
@@ -48,7 +49,7 @@ def model_keys_have_an_effect(specification: Specification) -> Iterator[Finding]
     written = model.model_dump(exclude_unset=True, exclude_none=True)
     for key, has_none, where in idle:
         if has_none and key in written:
-            message = expected(f"'{key}' only {where}", got="it elsewhere", remedy="remove it: it has no effect")
+            message = expected(f"'{key}' only {where}", got="it elsewhere", remedy=NO_EFFECT)
             yield Finding(path=("model", key), message=message)
 
 
@@ -74,6 +75,16 @@ def training_sees_the_noise(specification: Specification) -> Iterator[Finding]:
         remedy = f"set it to sigma, {sigma:g}: without noise in training little is certified"
         message = expected("noiseSigma above 0 where certification follows", got="0", remedy=remedy)
         yield Finding(path=("training", "noiseSigma"), message=message, severity="warning")
+
+
+def selection_has_an_effect(specification: Specification) -> Iterator[Finding]:
+    """`n0` is for a candidate that is selected: a pilot has sizes of its own, other candidates need no votes."""
+    wanted = specification.certification
+    selects = wanted.candidate in (None, "selected") and wanted.method != "adaptive-pilot"
+    if not selects and "n0" in wanted.model_fields_set:
+        what = "'n0' only with a selected candidate, and not with adaptive-pilot"
+        message = expected(what, got="it elsewhere", remedy=NO_EFFECT)
+        yield Finding(path=("certification", "n0"), message=message)
 
 
 def retraining_has_its_training(specification: Specification) -> Iterator[Finding]:

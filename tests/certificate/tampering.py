@@ -16,7 +16,7 @@ import yaml
 
 from robustcert.certificate.bundle import BundleFiles
 from robustcert.certificate.case import Case, Finding
-from robustcert.certificate.claims import claims
+from robustcert.certificate.claims import claims, conditions
 from robustcert.certificate.envelope import sign
 from robustcert.certificate.evidence import CERTIFICATION_SCHEMA, EVALUATION_SCHEMA, evidence_root, write_rows
 from robustcert.certificate.file_checks import DESCRIBED
@@ -96,6 +96,19 @@ def replaced(path: str, value: object) -> Callable[[Document], None]:
     return change
 
 
+def elsewhere(**environment: str) -> Callable[[Document], None]:
+    """A change to an environment with these values, and to the sentence that names it."""
+
+    def change(statement: Document) -> None:
+        predicate = statement["predicate"]
+        predicate["environment"] |= environment
+        part = Statement.model_validate_json(canonical_json(statement)).predicate.certification
+        card, found = predicate["model"]["card"], predicate["environment"]
+        predicate["conditions"] = list(conditions(part, card=card, environment=found))
+
+    return change
+
+
 def with_data(chain: Chain, folder: Path, data: Data, dataset: Dataset) -> Case:
     """A case whose specification names `data`, and whose statement and file say of the data what `dataset` says."""
     path = folder / "dataset.safetensors"
@@ -128,7 +141,7 @@ def with_rows(
 ) -> BundleFiles:
     """The bundle with a changed table, and everything that follows from it signed again; `also` changes more."""
     rows, path = change(rows_of(chain, table)), folder / f"{table}.parquet"
-    write_rows(rows, path, schema=SCHEMAS[table])
+    write_rows(rows, path, schema=pq.read_schema(getattr(chain.files, table)))
 
     def follow(statement: Document) -> None:
         _follow(chain, statement["predicate"], path, table, rows)

@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from robustcert.certificate.claims import LIMITS, UNIT_WORDS, claims, scope
+from robustcert.certificate.claims import UNIT_WORDS, claims, conditions, limits, scope
 from robustcert.claim_wording import NEVER
-from robustcert.specification import Specification
+from robustcert.specification import Certification, Specification
 from robustcert.specification_file import parse_specification
 from tests.chain import Chain, small_specification
 
@@ -60,7 +60,7 @@ def test_certified_and_found_by_attack_never_share_a_sentence(chain: Chain) -> N
 
 
 def test_no_sentence_promises_what_a_claim_may_not(chain: Chain) -> None:
-    texts = [*written(chain), scope(specification()), *LIMITS]
+    texts = [*written(chain), scope(specification()), *limits(specification())]
     plain = [re.sub(r"[-\s]+", " ", text.casefold()) for text in texts]
     assert [(phrase, text) for text in plain for phrase in NEVER if re.search(rf"\b{re.escape(phrase)}\b", text)] == []
 
@@ -94,4 +94,63 @@ def test_the_certificate_of_a_run_holds_these_sentences(chain: Chain) -> None:
         model_sha256=predicate.model.sha256,
         data_root=predicate.data.merkle_root,
     )
-    assert (predicate.claims, predicate.scope, predicate.limits) == (found, scope(specification()), LIMITS)
+    assert (predicate.claims, predicate.scope, predicate.limits) == (
+        found,
+        scope(specification()),
+        limits(specification()),
+    )
+
+
+def with_options(**options: Any) -> Specification:
+    document = yaml.safe_load(small_specification())
+    document["certification"] |= options
+    return parse_specification(yaml.safe_dump(document)).specification
+
+
+def test_options_that_change_what_was_certified_are_in_the_sentence_and_the_scope(chain: Chain) -> None:
+    wanted = with_options(method="group-sequential", noise="laplace", precision="bfloat16", n=5000)
+    found = claims(wanted, chain.predicate.results, model_sha256="ab" * 32, data_root="cd" * 32)[1]
+    assert (
+        "smoothed with Laplace noise of sigma 0.25, voting in bfloat16 (group-sequential, at most 5000 votes" in found
+    )
+    assert "against every l1 perturbation of radius 0.1" in found
+    assert "l2 perturbation" not in found
+    assert "certified: l1 at the registered radii, measured in units" in scope(wanted)
+    assert "smoothed with Laplace noise of sigma 0.25, voting in bfloat16, inputs rounded" in scope(wanted)
+
+
+def test_limits_name_the_noise_and_what_the_method_adds() -> None:
+    plain = limits(specification())
+    assert any("votes over Gaussian noise" in limit for limit in plain)
+    added = limits(with_options(method="group-sequential", noise="uniform"))[len(plain) :]
+    assert any("votes over uniform noise" in limit for limit in limits(with_options(noise="uniform")))
+    assert [" ".join(limit.split()[:5]) for limit in added] == [
+        "Certified radii are lengths in",
+        "Certified radii are the registered",
+    ]
+    wanted = Certification(sigma=0.25, unit="input", radii=(0.1,), candidate="label")
+    asked = specification().model_copy(update={"certification": wanted})
+    assert "the sample counts as an abstention" in limits(asked)[-1]
+
+
+def test_conditions_state_precision_batch_preprocessing_and_hardware(chain: Chain) -> None:
+    predicate = chain.predicate
+    votes, preprocessing, hardware = predicate.conditions or ()
+    assert "in float32, in batches of 256" in votes
+    assert "another precision are another classifier, and out of scope" in votes
+    card = predicate.model.card["preprocessing"]
+    assert isinstance(card, dict)
+    assert f"mean {card['mean'][0]}, std {card['std'][0]};" in preprocessing
+    for key in ("platform", "cpuCapability", "device", "gpu"):
+        assert str(predicate.environment[key]) in hardware
+    assert "fragile ones" in hardware
+
+
+def test_conditions_of_bfloat16_do_not_promise_repetition_elsewhere_and_long_lists_are_counted(chain: Chain) -> None:
+    part = chain.predicate.certification.model_copy(update={"precision": "bfloat16"})
+    card = {"preprocessing": {"mean": ["0.1"] * 30}}
+    votes, preprocessing, hardware = conditions(part, card=card, environment={"device": "cuda"})
+    assert "in bfloat16" in votes
+    assert "mean of 30 values" in preprocessing
+    assert hardware.startswith("Computed on an unknown platform, processor capability unknown, device cuda, GPU none;")
+    assert "only an equal machine repeats them" in hardware

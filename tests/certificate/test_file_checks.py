@@ -155,8 +155,10 @@ def trusting(path: Path, table: Table) -> Callable[[Document], None]:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"n": 511}, "other sample counts than registered"),
-        ({"n0": 31}, "other sample counts than registered"),
+        ({"n": 511}, "its votes do not add up to 511"),
+        ({"n": 500, "counts": [[0, 500]], "fragile": 0}, "expected 512 votes, got 500"),
+        ({"n": 600, "counts": [[0, 600]], "fragile": 0}, "expected 512 votes, got 600"),
+        ({"n0": 31, "selection": [[0, 31]], "selectionFragile": 0}, "expected 32 votes that select the candidate"),
         ({"counts": [[0, 512], [1, 1]], "fragile": 0}, "its votes do not add up to 512"),
         ({"fragile": 1}, "its votes do not add up to 512"),
         ({"counts": [], "fragile": 511}, "its votes do not add up to 512"),

@@ -18,8 +18,9 @@ from securesystemslib.exceptions import VerificationError as PeerRefusal
 from securesystemslib.signer import SSlibKey
 
 from robustcert.certificate import issue
-from robustcert.certificate.issue import IssueFacts, build_statement, certification_parameters, payload
+from robustcert.certificate.issue import IssueFacts, build_statement, payload
 from robustcert.certificate.schema import EvidencePart, ValidityPart
+from robustcert.certificate.smoothing_method import certification_parameters
 from robustcert.data.dataset import load_dataset
 from robustcert.document import rfc3339
 from robustcert.evaluation.suites import load_suite

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -29,16 +30,31 @@ def specification(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_table_names_every_step_and_every_assumption(command_line: CommandLine, specification: Path) -> None:
-    """8 epochs of 3.5 s after 1.5 s, 16 samples of 10 s and 2 blocks of 1 s."""
+    """8 epochs of 3.5 s after 1.5 s, 34 batches of votes of 5 s and 2 blocks of 1 s."""
     found = command_line("estimate", specification, "--shards", 2)
     assert (found.status, found.err) == (0, "")
     words = " ".join(found.out.split())
-    for text in ("adversarial_training", "a GPU 30 s", "162 s", "robustness_evaluation", "certificate_issue"):
+    for text in ("adversarial_training", "a GPU 30 s", "172 s", "robustness_evaluation", "certificate_issue"):
         assert text in words
     assert "process starts 7 processes cpu 14 s" in words
     assert "shards 2 of at most 2; from start to end" in words
     assert "memory 1280 MiB for each process" in words
     assert "assumed this machine (a GPU), one core or GPU for each process" in words
+
+
+def test_of_a_method_that_stops_early_both_ends_are_told(command_line: CommandLine, specification: Path) -> None:
+    text = specification.read_text().replace("  n: 512", "  n: 512\n  method: group-sequential")
+    specification.write_text(text)
+    words = " ".join(command_line("estimate", specification, "--shards", 1).out.split())
+    assert re.search(r" \d+ to 34, about \d+, passes of 256 noisy copies", words)
+    assert re.search(r" \d+ s \(\d+ s to 17\d s\)", words)
+    assert "undecided the method stops when it knows enough" in words
+    assert "undecided" not in command_line("estimate", fixed(specification), "--shards", 1).out
+
+
+def fixed(specification: Path) -> Path:
+    specification.write_text(small_specification())
+    return specification
 
 
 def test_a_small_run_on_the_real_machine_is_estimated(
@@ -63,7 +79,7 @@ def test_the_shards_for_a_wished_time_are_chosen(command_line: CommandLine, spec
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--within", "10s"], "expected at least 197 s with any number of shards, got 10 s; allow more time, or"),
+        (["--within", "10s"], "expected at least 202 s with any number of shards, got 10 s; allow more time, or"),
         (["--within", "soon"], "expected a time such as 90s, 30m or 2h, got 'soon'; write a number and s, m or h"),
         (["--within", "2h", "--shards", "3"], "expected --shards or --within, got both; leave one out"),
         (["--shards", "0"], "Invalid value for '--shards'"),

@@ -57,13 +57,12 @@ def test_a_specification_with_training_has_a_time_for_everything() -> None:
     assert found["memory_bytes"] > 100 << 20
 
 
-def test_votes_cost_in_proportion_to_their_number_though_few_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibration, "TIMED_DRAWS", 512)
+def test_a_batch_of_votes_costs_the_same_however_many_are_wanted() -> None:
     document = yaml.safe_load(small_specification())
     document["certification"]["n"] = 512_000
-    many = calibrate(*digits(yaml.safe_dump(document)), folder=Path()).sample_votes
-    few = calibrate(*digits(small_specification()), folder=Path()).sample_votes
-    assert many > 100 * few
+    many = calibrate(*digits(yaml.safe_dump(document)), folder=Path()).vote_batch
+    few = calibrate(*digits(small_specification()), folder=Path()).vote_batch
+    assert few / 20 < many < 20 * few
 
 
 def test_an_own_model_is_timed_without_training(chain: Chain, tmp_path: Path) -> None:

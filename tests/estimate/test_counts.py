@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,6 +29,7 @@ from robustcert.estimate import counts
 from robustcert.estimate.counts import (
     Sizes,
     certification_calls,
+    draws_of,
     evaluation_calls,
     evaluation_rows,
     sizes_of,
@@ -36,7 +38,7 @@ from robustcert.estimate.counts import (
 from robustcert.evaluation.evaluate import evaluate
 from robustcert.evaluation.suites import load_suite
 from robustcert.smoothing.certify import certify
-from robustcert.specification import Specification
+from robustcert.specification import Certification, Specification
 from robustcert.specification_file import parse_specification
 from robustcert.training import epochs, losses
 from robustcert.training.checkpoints import ATTACK_STEPS, MOST_SAMPLES, Validation
@@ -104,9 +106,40 @@ def test_calls_of_a_certification_are_those_counted(digits: Dataset, n0: int, n:
     for block in blocks:
         subject: Any = SimpleNamespace(module=module)
         certify(subject, digits.rows(block), certification=written.certification, key0=1)
-    wanted = certification_calls(written.certification, sizes(written, digits), blocks=len(blocks))
+    wanted = certification_calls(written.certification, blocks=[len(block) for block in blocks])
     assert module.calls == {"forwards": wanted.vote_forwards + wanted.probe_forwards}
     assert wanted.blocks == len(blocks)
+
+
+@pytest.mark.parametrize("radii", [[0.1], [0, 0.1, 0.5]])
+def test_the_least_calls_of_a_sequential_certification_are_those_of_unanimous_votes(
+    digits: Dataset, radii: list[float]
+) -> None:
+    options = {"method": "group-sequential", "n0": 32, "n": 2000, "samples": 30, "radii": radii}
+    document = yaml.safe_load(small_specification())["certification"] | options
+    written, module = specification(certification=document), Constant().eval()
+    subject: Any = SimpleNamespace(module=module)
+    rows = certify(subject, digits.select("test").rows(digits.select("test").sample_ids[:30]),
+                   certification=written.certification, key0=1)  # fmt: skip
+    wanted = certification_calls(written.certification, blocks=[30])
+    assert {row["n0"] + row["n"] for row in rows} == {draws_of(written.certification)[0]}
+    ahead = module.calls["forwards"] - wanted.least_vote_forwards - wanted.probe_forwards
+    assert 0 <= ahead <= 3, "where a batch had room, draws beyond the last look were made and dropped"
+    assert wanted.most_vote_forwards == -(-30 * 2032 // 256)
+
+
+@pytest.mark.parametrize(
+    ("options", "least", "most"),
+    [
+        ({}, 544, 544),
+        ({"candidate": "label"}, 512, 512),
+        ({"candidate": "most-voted"}, 512, 512),
+        ({"method": "adaptive-pilot"}, 100, 612),
+    ],
+)
+def test_votes_of_a_sample_are_those_of_its_streams(options: dict[str, object], least: int, most: int) -> None:
+    values = {"sigma": 0.25, "unit": "input", "radii": [0.25], "n0": 32, "n": 512} | options
+    assert draws_of(Certification.model_validate_json(json.dumps(values))) == (least, most)
 
 
 @pytest.mark.parametrize(("method", "batch_size", "steps"), [("pgd", 128, 3), ("pgd", 1000, 2), ("standard", 64, 7)])

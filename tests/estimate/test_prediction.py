@@ -23,7 +23,7 @@ CALIBRATION = Calibration(
     gradient=0.01,
     forward=0.001,
     starting_point=0.0001,
-    sample_votes=10.0,
+    vote_batch=5.0,
     probe=1.0,
     row=0.25,
     memory_bytes=1 << 30,
@@ -31,7 +31,7 @@ CALIBRATION = Calibration(
 
 
 def estimate() -> Estimate:
-    """60 samples of 10 100 draws are ten blocks of six."""
+    """60 samples of 10 100 draws are ten blocks of six, each of 237 batches of 256 and a probe."""
     document = yaml.safe_load(small_specification())
     document["certification"] |= {"n0": 100, "n": 10_000, "samples": 60}
     specification = parse_specification(yaml.safe_dump(document)).specification
@@ -47,11 +47,28 @@ def test_every_step_costs_its_counts_times_the_calibrated_seconds() -> None:
     forwards = 1 + 2 * (2 * (1 + 5) + 2 * 2 + 2 * (1 + 1) + 2)
     starts = 2 * 2 * 24 * 4
     assert found["robustness_evaluation"].seconds == pytest.approx(gradients / 100 + forwards / 1000 + starts / 10_000)
-    assert found["certification"].seconds == pytest.approx(60 * 10 + 10 * 1)
+    assert found["certification"].seconds == pytest.approx(10 * ceil(6 * 10_100 / 256) * 5 + 10 * 1)
     assert found["certificate_issue"].seconds == pytest.approx((60 + 24 * 2 * 5) / 4)
     assert [step.device for step in found.values()] == ["a GPU", "a GPU", "a GPU", "cpu"]
     assert f"{gradients} attack steps, {forwards} passes" in found["robustness_evaluation"].work
     assert "8 epochs: 64 updates, 192 attack steps" in found["adversarial_training"].work
+
+
+def sequential(**options: object) -> Estimate:
+    document = yaml.safe_load(small_specification())
+    document["certification"] |= {"n0": 100, "n": 10_000, "samples": 60, "method": "group-sequential"} | options
+    return predict(parse_specification(yaml.safe_dump(document)).specification, LENGTHS, CALIBRATION)
+
+
+def test_a_method_that_stops_early_costs_between_unanimous_votes_and_all_of_them() -> None:
+    """Radius 0.25 of sigma 0.25 takes some hundred unanimous votes; a fixed number of votes is known before."""
+    (found,) = (step for step in sequential().steps if step.step == "certification")
+    assert found.span is not None
+    least, most = found.span
+    assert most == pytest.approx(60 * 10_100 / 256 * 5, rel=0.01)
+    assert 60 * 132 / 256 * 5 < least < 60 * 400 / 256 * 5
+    assert least < found.seconds < most
+    assert all(step.span is None for step in estimate().steps)
 
 
 def test_without_training_there_is_no_such_step() -> None:
@@ -67,8 +84,8 @@ def test_without_training_there_is_no_such_step() -> None:
 def test_shards_share_the_blocks_and_each_starts_a_process(shards: int) -> None:
     found = estimate()
     serial = sum(step.seconds for step in found.steps if step.step != "certification") + 5 * 2
-    assert found.wall(shards) == pytest.approx(serial + 2 + ceil(10 / shards) * 61)
-    assert found.total(shards) == pytest.approx(serial + 610 + shards * 2)
+    assert found.wall(shards) == pytest.approx(serial + 2 + ceil(10 / shards) * 1186)
+    assert found.total(shards) == pytest.approx(serial + 11_860 + shards * 2)
     assert found.processes(shards) == 5 + shards
 
 

@@ -4,7 +4,7 @@ from robustcert.specification_checks import accountability
 from tests.specification_checks.edited import ABSENT, messages, said
 
 HIGH_STAKES = {"profile": "high-stakes"}
-REASON = {"training.noiseSigma": "why"}
+REASON = {"training.noiseSigma": "why", "certification.method": "why", "certification.n": "why"}
 
 
 def test_an_overstatement_in_the_claim_is_refused_by_its_words() -> None:
@@ -47,7 +47,14 @@ def test_every_value_that_is_not_the_default_needs_its_rationale() -> None:
 
 
 def test_the_rationale_of_a_section_covers_its_values() -> None:
-    assert said(accountability.choices_have_a_rationale, training__epochs=41, rationale={"training": "why"}) == []
+    assert (
+        said(
+            accountability.choices_have_a_rationale,
+            training__epochs=41,
+            rationale={"training": "why", "certification": "why"},
+        )
+        == []
+    )
 
 
 def test_a_threat_model_that_pgd_needs_is_no_choice_against_a_default() -> None:
