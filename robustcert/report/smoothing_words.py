@@ -51,7 +51,9 @@ def abstention_words(part: CertificationPart) -> str:
     """When a row is an abstention: its definition."""
     who = "the true class" if part.candidate == "label" else "the class that they single out"
     what = "is more probable than every other" if part.bounds == 2 else "has a majority"
-    tested = " (radius 0 is tested beside the registered ones)" if part.method == SEQUENTIAL else ""
+    tested = ""
+    if part.method == SEQUENTIAL and float(part.radii[0]) > 0:
+        tested = f" within radius {plain(part.radii[0])}, the smallest registered one (0 would ask for a majority alone)"
     asked = " A sample that is voted wrong is an abstention here too." if part.candidate == "label" else ""
     return (
         f"An abstention is a sample whose votes do not show, at failure probability {plain(part.alpha)}, that {who} "

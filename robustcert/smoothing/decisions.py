@@ -73,12 +73,13 @@ def tolerance_of(certification: Certification) -> float:
 
 
 def targets(certification: Certification) -> tuple[float, ...]:
-    """Radii that a group-sequential certification asks about, ascending: 0 ("a majority is shown") and the registered.
+    """Radii that a group-sequential certification asks about, ascending: the registered ones.
 
     Nested nulls: each is tested at level alpha, and nothing is paid for asking about several (Robustcert's rows certify
-    the largest one below which all were shown).
+    the largest one below which all were shown). Radius 0 asks whether there is a majority; where it is not registered,
+    a sample abstains that is not certified at the smallest radius. Asking it always would take half as many votes more.
     """
-    return tuple(sorted({0.0, *certification.radii}))
+    return certification.radii
 
 
 def looks_of(certification: Certification) -> tuple[int, ...]:

@@ -39,6 +39,7 @@ CHOICES: tuple[Check, ...] = (
     acceptance.radii_can_be_certified,
     acceptance.thresholds_can_be_met,
     acceptance.thresholds_can_be_missed,
+    acceptance.abstentions_are_asked_about,
     accountability.claim_says_what_was_measured,
     accountability.claim_names_the_certified_norm,
     accountability.personal_data_are_declared,

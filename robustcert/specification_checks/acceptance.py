@@ -47,6 +47,18 @@ def thresholds_can_be_missed(specification: Specification) -> Iterator[Finding]:
             yield Finding(path=("acceptance", number, "threshold"), message=message, severity="warning")
 
 
+def abstentions_are_asked_about(specification: Specification) -> Iterator[Finding]:
+    """Group-sequential certification shows a majority only where radius 0 is registered."""
+    wanted = specification.certification
+    if wanted.method != "group-sequential" or wanted.radii[0] == 0:
+        return
+    for number, criterion in enumerate(specification.acceptance):
+        if criterion.metric == "abstention_rate":
+            got = f"{wanted.radii[0]:g}, so that what is not certified there counts as an abstention"
+            message = expected("0 as the smallest radius", got=got, remedy="add 0 to certification.radii")
+            yield Finding(path=("acceptance", number, "metric"), message=message, severity="warning")
+
+
 def _largest_radius(wanted: Certification) -> float:
     """Half of alpha is left for the candidate where it is chosen by the same votes, or shared with a second bound."""
     halved = wanted.candidate == "most-voted" or wanted.bounds == 2

@@ -52,7 +52,10 @@ def test_an_abstention_is_defined_for_each_option() -> None:
     plain = words.abstention_words(part())
     assert "do not show, at failure probability 0.001, that the class that they single out has a majority." in plain
     assert "No radius is certified for it, not even 0, and it never counts as right." in plain
-    assert "radius 0 is tested beside the registered ones" in words.abstention_words(part(**SEQUENTIAL))
+    from_zero = part(**SEQUENTIAL, radii=("0", "0.25"))
+    assert words.abstention_words(from_zero) == plain
+    above = words.abstention_words(part(**SEQUENTIAL, radii=("0.1", "0.25")))
+    assert "has a majority within radius 0.1, the smallest registered one (0 would ask for a majority alone)." in above
     assert "is more probable than every other." in words.abstention_words(part(bounds=2))
     label = words.abstention_words(part(candidate="label"))
     assert "that the true class has a majority" in label

@@ -158,19 +158,20 @@ def test_a_radius_that_does_not_hold_is_certified_no_more_often_than_alpha(noise
 
 def test_the_radius_is_the_largest_target_as_the_specification_writes_it() -> None:
     generator = np.random.default_rng(1)
-    assert targets(sequential()) == (0.0, 0.1, 0.25)
-    assert targets(sequential(radii=(0.0, 0.3))) == (0.0, 0.3)
+    assert targets(sequential()) == sequential().radii
     certain, hopeless = sampled(sequential(), generator, 0.0), sampled(sequential(), generator, 0.9)
     assert (certain["decision"], certain["radius"], certain["fragile"]) == ("certified", "0.25", 0)
     assert (hopeless["decision"], hopeless["radius"]) == ("abstain", "0")
-    undecided = sampled(sequential(radii=(1.5,)), generator, 0.2)
+    undecided = sampled(sequential(radii=(0.0, 1.5)), generator, 0.2)
     assert (undecided["decision"], undecided["radius"]) == ("certified", "0")
+    unasked = sampled(sequential(radii=(1.5,)), generator, 0.2)
+    assert (unasked["decision"], unasked["radius"]) == ("abstain", "0")
     assert len(certain["path"]) < len(looks_of(sequential()))
 
 
 def test_plans_are_of_level_alpha_at_the_failure_probabilities_of_the_radii() -> None:
     plans = plans_of(sequential())
-    assert [plan.q0 for plan in plans] == pytest.approx([0.5, stats.norm.sf(0.2), stats.norm.sf(0.5)])
+    assert [plan.q0 for plan in plans] == pytest.approx([stats.norm.sf(0.2), stats.norm.sf(0.5)])
     assert {(plan.alpha, plan.beta, plan.looks[-1]) for plan in plans} == {(0.001, 0.01, 1000)}
     assert {plan.beta for plan in plans_of(sequential(beta=0.1))} == {0.1}
 

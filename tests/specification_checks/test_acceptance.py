@@ -48,6 +48,14 @@ def test_a_threshold_that_nothing_misses_is_advised_against() -> None:
     assert said(check) == []
 
 
+def test_a_limit_on_abstentions_wants_radius_0_where_only_the_registered_radii_are_asked_about() -> None:
+    check, sequential = acceptance.abstentions_are_asked_about, {"certification__method": "group-sequential"}
+    found = said(check, **sequential, certification__radii=[0.1, 0.25])
+    assert found == [("acceptance.3.metric", "warning")]
+    assert said(check, **sequential, certification__radii=[0, 0.25]) == []
+    assert said(check, certification__method="fixed-n", certification__radii=[0.1, 0.25]) == []
+
+
 RADIUS_OF_ALL = {
     "gaussian": lambda failure: stats.norm.isf(failure),
     "uniform": lambda failure: 2 * math.sqrt(3) * (0.5 - failure),
