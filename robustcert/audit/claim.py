@@ -28,13 +28,15 @@ MOST_IDS = 100_000_000
 class Claim:
     """`n` votes each bound the candidate's probability, at failure probability `alpha`; `sigma`, radii in one unit.
 
-    `samples` rows about the ids `ids` were claimed; `rounding` is how the log's writer printed radii.
+    `kind_told`: the kind was named, not taken for granted. `samples` rows about the ids `ids` were claimed; `rounding`
+    is how the log's writer printed radii.
     """
 
     sigma: float | None = None
     alpha: float | None = None
     n: int | None = None
     kind: NoiseKind = KINDS["gaussian"]
+    kind_told: bool = False
     samples: int | None = None
     ids: range | frozenset[int] | None = None
     radii: tuple[Decimal, ...] = ()

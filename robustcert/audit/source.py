@@ -93,12 +93,16 @@ def _told(claim: Claim, certification: Any) -> Claim:
         if given is not None and given != found:
             remedy = f"leave --{name} out"
             raise InputError(expected(f"the {name} {found} of the certificate", got=given, remedy=remedy))
+    kind = noise_of(certification)
+    if claim.kind_told and claim.kind != kind:
+        what = f"the noise {kind.name} of the certificate"
+        raise InputError(expected(what, got=claim.kind.name, remedy="leave --noise out"))
     return replace(
         claim,
         sigma=certification.sigma,
         alpha=certification.alpha,
         n=certification.n,
-        kind=noise_of(certification),
+        kind=kind,
         samples=claim.samples or certification.samples,
         radii=claim.radii or tuple(Decimal(repr(radius)) for radius in certification.radii),
     )

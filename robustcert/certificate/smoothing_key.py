@@ -1,4 +1,7 @@
-"""The Philox key of a certification: derived from model, data and configuration, so that nobody can shop for a seed."""
+"""The Philox key of a certification: derived from model, data and configuration, so that no seed can be chosen.
+
+Whoever certifies several files, or configurations, draws several times; each has digests of its own.
+"""
 
 from __future__ import annotations
 

@@ -29,7 +29,9 @@ def audit(
     sigma: Annotated[list[float] | None, typer.Option(help="Noise level; once for all logs, or once for each.")] = None,
     alpha: Annotated[float | None, typer.Option(help="Failure probability of one certificate.")] = None,
     n: Annotated[int | None, typer.Option("--n", help="Votes that bound one probability.")] = None,
-    noise: Annotated[Literal["gaussian", "uniform", "laplace"], typer.Option(help="Kind of noise.")] = "gaussian",
+    noise: Annotated[
+        Literal["gaussian", "uniform", "laplace"] | None, typer.Option(help="Kind of noise; gaussian if absent.")
+    ] = None,
     claimed_samples: Annotated[int | None, typer.Option(help="How many samples were said to be certified.")] = None,
     ids: Annotated[str, typer.Option(help="Claimed ids: first:end:step (end excluded), or a file of them.")] = "",
     radii: Annotated[str, typer.Option(help="Radii of the table, such as 0.25,0.5.")] = "",
@@ -54,7 +56,8 @@ def audit(
     claim = Claim(
         alpha=alpha,
         n=n,
-        kind=KINDS[noise],
+        kind=KINDS[noise or "gaussian"],
+        kind_told=noise is not None,
         samples=claimed_samples,
         ids=parse_ids(ids) if ids else None,
         radii=parse_radii(radii) if radii else (),

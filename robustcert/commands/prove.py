@@ -106,6 +106,9 @@ def _require_fit(loaded: LoadedModel, dataset: Dataset) -> None:
         what = f"a model of {data.shape} inputs and {len(data.classes)} classes"
         got = f"{card.input_shape} and {len(card.classes)}"
         raise ModelError(expected(what, got=got, remedy="give the model of this data set"))
+    if card.classes != data.classes and sorted(card.classes) == sorted(data.classes):
+        what, got = f"the classes {', '.join(data.classes)} in this order", ", ".join(card.classes)
+        raise ModelError(expected(what, got=got, remedy="give the model of this data set"))
 
 
 def _config(header: ProofHeader) -> Any:

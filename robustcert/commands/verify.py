@@ -86,6 +86,9 @@ def verify(
         data_report=data_report,
     )
     wanted = Level(level or Level.L1)
+    if nonce and level is None and not replay:
+        remedy = "add --level L2, or leave it out"
+        raise InputError(expected("--nonce with --level L2, L3 or --replay", got="no row to choose", remedy=remedy))
     more = (
         *_component_check(refuse_components or []),
         *_scope_check(precision),

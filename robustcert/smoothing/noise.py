@@ -56,7 +56,8 @@ class Stream(IntEnum):
 def derive_seed(model_sha256: str, data_sha256: str, configuration_sha256: str) -> bytes:
     """SHA-256("rcert-v1\\0" || model || "\\0" || data || "\\0" || configuration) over lower-case hexadecimal digests.
 
-    The seed follows from what is certified, so that nobody can draw again until the result pleases.
+    The seed follows from what is certified: of one model file, data set and configuration nobody can draw again until
+    the result pleases. Another file of the same weights is another model here, with noise of its own.
     """
     digests = (model_sha256, data_sha256, configuration_sha256)
     for digest in digests:

@@ -17,7 +17,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
-from robustcert.errors import ValidityError, expected
+from robustcert.errors import InputError, ValidityError, expected
 from robustcert.smoothing.decisions import (
     ADAPTIVE_PILOT,
     GROUP_SEQUENTIAL,
@@ -113,7 +113,7 @@ class SampleRun(ABC):
             self.estimation = tally_of(state["estimation"], n_classes=self.n_classes)
             self.path = [int(failures) for failures in state["path"]]
             self._require_course()
-        except (LookupError, TypeError, ValueError) as error:
+        except (InputError, LookupError, TypeError, ValueError) as error:
             got = f"a state that is none ({error})"
             raise ValidityError(expected("the votes of a run", got=got, remedy="draw the sample anew")) from error
 
@@ -217,7 +217,10 @@ class AdaptivePilotRun(SampleRun):
 
     def resume(self, state: Mapping[str, Any]) -> None:
         """As for every run."""
-        self._pilot = int(state["pilot"])
+        pilot = state.get("pilot")
+        if type(pilot) is not int:
+            raise ValidityError(expected("the size of a pilot", got=repr(pilot)[:40], remedy="draw the sample anew"))
+        self._pilot = pilot
         super().resume(state)
 
     def _told(self) -> None:

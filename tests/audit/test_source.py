@@ -15,6 +15,7 @@ from robustcert.audit.source import BY_BUNDLE, open_source
 from robustcert.audit.survey import survey
 from robustcert.certificate.evidence import write_rows
 from robustcert.errors import InputError
+from robustcert.smoothing.noise_kinds import KINDS
 from tests.certificate.tampering import rows_of
 from tests.chain import Chain
 
@@ -58,6 +59,10 @@ def test_a_table_alone_says_what_it_cannot_tell(chain: Chain) -> None:
 def test_a_claim_that_contradicts_the_certificate_is_refused(chain: Chain) -> None:
     with pytest.raises(InputError, match=r"expected the alpha 0\.001 of the certificate, got 0\.01; leave --alpha out"):
         open_source(chain.bundle, claim=Claim(alpha=0.01), form=LogForm())
+    told = Claim(kind=KINDS["uniform"], kind_told=True)
+    with pytest.raises(InputError, match="expected the noise gaussian of the certificate, got uniform"):
+        open_source(chain.bundle, claim=told, form=LogForm())
+    assert open_source(chain.bundle, claim=Claim(kind_told=True), form=LogForm()).claim.kind == KINDS["gaussian"]
 
 
 def test_what_is_no_log_is_refused(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from robustcert.bounds.proof_file import read_proof, read_witnesses
 from robustcert.bounds.recheck import Rechecker
 from robustcert.bounds.verdict import SampleVerdict, witness_sha256
 from robustcert.data.dataset import load_dataset
-from robustcert.models.files import load_model
+from robustcert.models.files import load_model, save_model
 from tests.bounds.digits_nets import digits_body, digits_files
 from tests.command_line import CommandLine
 
@@ -107,6 +107,17 @@ def test_wrong_files_are_one_line(command_line: CommandLine, files: tuple[Path, 
         done = command_line("prove", model, dataset, *QUICK, "--out", tmp_path / "rows.jsonl")
         assert (done.status, len(done.err.splitlines())) == (2, 1)
         assert wanted in done.err
+
+
+def test_a_model_with_the_same_classes_in_another_order_is_refused(
+    command_line: CommandLine, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    loaded = load_model(files[0])
+    card = loaded.card.model_copy(update={"classes": loaded.card.classes[::-1]})
+    save_model(loaded.module, card, tmp_path / "swapped.safetensors")
+    done = command_line("prove", tmp_path / "swapped.safetensors", files[1], *QUICK, "--out", tmp_path / "rows.jsonl")
+    assert (done.status, len(done.err.splitlines())) == (2, 1)
+    assert "in this order" in done.err
 
 
 def test_another_question_does_not_mix_into_a_file(

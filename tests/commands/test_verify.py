@@ -141,3 +141,8 @@ def test_another_precision_is_out_of_scope(command_line: CommandLine, chain: Cha
 def test_a_level_and_a_number_of_rows_are_not_both_asked_for(command_line: CommandLine, chain: Chain) -> None:
     found = command_line("verify", chain.bundle, "--key", chain.public_key, "--level", "L2", "--replay", 3)
     assert (found.status, "expected --level L2 or L3, or --replay, got both" in found.err) == (2, True)
+
+
+def test_a_nonce_that_chooses_no_row_is_wrong_usage(command_line: CommandLine, chain: Chain) -> None:
+    found = command_line("verify", chain.bundle, "--key", chain.public_key, "--nonce", "dice 4 1 6")
+    assert (found.status, "expected --nonce with --level L2, L3 or --replay" in found.err) == (2, True)

@@ -143,6 +143,41 @@ def test_a_recorded_row_that_stopped_elsewhere_is_compared_draw_for_draw(
 
 def test_a_path_moves_by_fragile_votes_and_no_further() -> None:
     recorded = RECORDED | {"path": [3, 12, 45]}
-    for path, agrees in (([3, 12, 45], True), ([0, 8, 40], True), ([3, 12, 56], False), ([3, 12], False)):
+    paths = (([3, 12, 45], True), ([0, 8, 40], True), ([3, 17, 45], True), ([3, 12, 51], False), ([3, 6, 45], False))
+    for path, agrees in (*paths, ([3, 12], False)):
         assert (rows_agree(recorded, recorded | {"path": path}, bit_exact=False) is None) == agrees
     assert "recorded path [3, 12, 45]" in str(rows_agree(recorded, recorded | {"path": [3]}, bit_exact=False))
+
+
+def test_failures_at_a_look_that_were_left_out_are_not_explained_by_fragile_votes_that_were_added_later() -> None:
+    """A forger of another machine's row: 20 votes for the candidate, told as fragile, would buy 20 failures sooner."""
+    recorded = RECORDED | {"counts": [[0, 40], [1, 940]], "fragile": 20, "path": [10, 60]}
+    honest = RECORDED | {"counts": [[0, 40], [1, 960]], "fragile": 0, "path": [30, 40]}
+    assert "recorded path [10, 60]" in str(rows_agree(recorded, honest, bit_exact=False))
+    assert rows_agree(recorded | {"path": [50, 60]}, honest, bit_exact=False) is None
+
+
+@pytest.mark.parametrize(("votes", "fragile"), [("counts", "fragile"), ("selection", "selectionFragile")])
+def test_a_model_whose_every_vote_is_fragile_explains_no_votes(votes: str, fragile: str) -> None:
+    """Logits times 1e-9: any votes at all could be recorded, on a machine that nobody has, as clear ones."""
+    recorded = RECORDED | {"fragile": 0, "counts": [[1, 1000]]}
+    forged = recorded | {votes: [], fragile: sum(count for _, count in recorded[votes])}
+    assert f"recorded {fragile} 0, repeated" in str(rows_agree(recorded, forged, bit_exact=False))
+    few = recorded | {"counts": [[1, 995]], "fragile": 5}
+    assert rows_agree(recorded, few, bit_exact=False) is None
+
+
+def test_a_pilot_that_went_on_after_its_end_is_found(
+    mlp_files: tuple[Path, Path, Dataset], make_certification: Callable[..., Certification]
+) -> None:
+    """Each size plans another main sample: whoever may choose among them chooses the largest radius."""
+    model, dataset = load_model(mlp_files[0]), mlp_files[2]
+    certification = make_certification(n=1000, method="adaptive-pilot")
+    wanted: dict[str, Any] = {"certification": certification, "key0": 5}
+    (row,) = certify(model, dataset.rows([100]), **wanted)
+    assert row["n0"] == 100
+    for bit_exact in (True, False):
+        again = replay_sample(model, dataset, 100, **wanted, recorded=row | {"n0": 150})
+        assert sum(count for _, count in again["selection"]) + again["selectionFragile"] == 150
+        reason = rows_agree(again | {"n0": 150}, again, bit_exact=bit_exact)
+        assert reason == "sample 100: recorded n0 150, repeated 100"

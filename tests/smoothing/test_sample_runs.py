@@ -195,6 +195,22 @@ def test_a_path_that_is_not_that_of_the_votes_is_begun_anew(make_certification: 
     certification = make_certification(n=2000, method="group-sequential")
     run = begun(certification)
     feed(run, Votes(0.75))
-    for path in ([], run.state()["path"][:-1], [*run.state()["path"], 900], [900] * len(run.path)):
+    for path in (
+        [],
+        run.state()["path"][:-1],
+        [*run.state()["path"], 900],
+        [900] * len(run.path),
+        [-5] * len(run.path),
+    ):
         state = run.state() | {"path": path}
         assert resumed(begun(certification), state).drawn == 0
+
+
+def test_a_state_of_another_method_is_begun_anew(make_certification: MakeCertification) -> None:
+    certification = make_certification(n=2000, method="adaptive-pilot")
+    run = begun(certification)
+    feed(run, Votes(0.9))
+    for pilot in (None, "100", 1.5, True):
+        assert resumed(begun(certification), run.state() | {"pilot": pilot}).drawn == 0
+    without = {name: value for name, value in run.state().items() if name != "pilot"}
+    assert resumed(begun(certification), without).drawn == 0
