@@ -129,14 +129,11 @@ def _share(part: RatePart) -> float:
 
 
 def _welch(one: Seeds, other: Seeds) -> tuple[tuple[float, float] | None, float | None]:
-    """Interval and p-value of the difference of means; of two sides without any spread, the difference and 1 or 0."""
+    """Interval and p-value of the difference of means; none of two sides without any spread, which has no t test."""
     from scipy.stats import ttest_ind
 
-    if min(len(one.rates), len(other.rates)) < FEWEST:
+    if min(len(one.rates), len(other.rates)) < FEWEST or one.deviation == other.deviation == 0:
         return None, None
-    if one.deviation == other.deviation == 0:
-        difference = one.mean - other.mean
-        return (difference, difference), float(difference == 0)
     found = ttest_ind(one.rates, other.rates, equal_var=False)
     interval = found.confidence_interval(CONFIDENCE)
     return (float(interval.low), float(interval.high)), float(found.pvalue)
