@@ -17,10 +17,10 @@ from torch import Tensor
 
 from robustcert.bounds.backward import Coefficients
 from robustcert.bounds.fixed_lines import TILE, FixedLines
-from robustcert.bounds.network import Network
+from robustcert.bounds.network import RECTIFIERS, Network
 from robustcert.bounds.patches import Patches, to_maps
 
-RECTIFIERS = ("relu", "leaky_relu")
+
 
 
 class FreeParameters:

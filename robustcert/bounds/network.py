@@ -29,6 +29,7 @@ from torch import Tensor
 from robustcert.errors import ModelError, expected
 
 ELEMENTWISE = ("relu", "leaky_relu", "tanh", "sigmoid", "gelu")
+RECTIFIERS = ("relu", "leaky_relu")
 NONLINEAR = (*ELEMENTWISE, "max_pool")
 SUPPORTED = (
     "linear and convolution layers, average, adaptive average and max pooling, batch norm in eval mode, additions, "

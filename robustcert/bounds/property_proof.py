@@ -35,6 +35,8 @@ from robustcert.errors import InputError, expected
 from robustcert.models.canonical_execution import canonical_execution
 
 ALPHA_ITERATIONS = 30
+ARITHMETIC_POINTS = 32
+ARITHMETIC_FACTOR = 4.0
 FLOAT32_SLACK = 2**-23  # relative; how far the nearest float32 may lie outside a box that holds none
 
 NetAnswer = Literal["sat", "unsat", "unknown", "timeout"]
@@ -162,7 +164,7 @@ class _Search:
     def _decided(self, case: Case) -> Outcome:
         rows_QK, offsets_Q = rows_of(case, self._outputs)
         middle = inside((np.array(case.lower) + np.array(case.upper)) / 2, case)
-        tolerance = tolerance_of(self._target.output(middle))
+        tolerance = max(tolerance_of(self._target.output(middle)), ARITHMETIC_FACTOR * self._distance(case))
         if self._dense is None:
             found = self._attacked(case, middle)
             return found or self._bounded(case, rows_QK, offsets_Q, tolerance=tolerance)
@@ -176,6 +178,19 @@ class _Search:
         if self._second_opinion:
             refuse_disagreement(query, outcome, solved_by_marabou(query, seconds=self._seconds))
         return outcome
+
+    def _distance(self, case: Case) -> float:
+        """How far the deployed float32 model was seen from the float64 network, at a few points of the box."""
+        if self._network is None:
+            return 0.0
+        lower, upper = np.array(case.lower), np.array(case.upper)
+        shares_BD = np.random.Generator(np.random.Philox(0)).random((ARITHMETIC_POINTS, len(lower)))
+        points_BD = lower * (1 - shares_BD) + upper * shares_BD
+        x_BX = torch.from_numpy(points_BD).float().reshape(-1, *self._target.input_shape)
+        with torch.no_grad():
+            gap_BK = logits_of(self._target.module, x_BX).double() - self._network.forward(x_BX)
+        gap = float(gap_BK.abs().max())
+        return gap if np.isfinite(gap) else float("inf")
 
     def _attacked(self, case: Case, middle: NDArray[np.float32]) -> Outcome | None:
         tried = [

@@ -26,7 +26,7 @@ Estimator = Any  # scikit-learn is published without types
 def from_estimator(estimator: Estimator) -> TreeEnsemble:
     """The neutral form of a fitted classifier; classes are numbered as in its `classes_`.
 
-    Raises ModelError for other estimators, several outputs, categorical splits and an `init` that looks at the input.
+    Raises ModelError for other estimators, several outputs, categorical features and an `init` that looks at the input.
     """
     from sklearn.ensemble import (
         ExtraTreesClassifier,
@@ -83,8 +83,9 @@ def _boosting(estimator: Estimator) -> TreeEnsemble:
 def _histogram_boosting(estimator: Estimator) -> TreeEnsemble:
     K = len(estimator.classes_)
     nodes = [(k, member.nodes) for stage in estimator._predictors for k, member in enumerate(stage)]
-    if any(part["is_categorical"].any() for _, part in nodes):
-        raise _refusal("one with categorical splits")
+    categorical = estimator.is_categorical_  # such features come first in the trees, also where no split uses them
+    if (categorical is not None and np.any(categorical)) or any(part["is_categorical"].any() for _, part in nodes):
+        raise _refusal("one with categorical features")
     trees = [
         Tree(
             feature=np.where(part["is_leaf"], LEAF, part["feature_idx"]).astype(np.int64),

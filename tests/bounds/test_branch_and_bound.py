@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from robustcert.bounds.branch_and_bound import solved_by_branching
+from robustcert.bounds.dense import dense_chain
 from robustcert.bounds.input_set import InputSet
+from robustcert.bounds.query import Query
 from robustcert.errors import ValidityError
 from tests.bounds.agreement import answers, disagreement
 from tests.bounds.exact_minimum import exact_minimum
@@ -70,3 +72,20 @@ def test_a_proof_that_meets_a_counterexample_is_refused() -> None:
     outcome = solved_by_branching(query, seconds=5)
     with pytest.raises(ValidityError, match="a counterexample, and a lower bound"):
         query.checked(replace(outcome, answer="found", bound=1.0))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_units_that_see_large_fixed_inputs_alone_empty_no_subdomain(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    first, second, rows = rng.normal(size=(8, 6)), rng.normal(size=(8, 8)), 0.1 * rng.normal(size=(1, 8))
+    first[:4, :3] = first[4:, 3:] = second[:4, 4:] = rows[0, :4] = 0  # four units of either layer are constants
+    x = np.concatenate([rng.random(3), 1e6 * rng.random(3)])
+    reach = np.array([0.3, 0.3, 0.3, 0, 0, 0])
+    points = rng.uniform(x - reach, x + reach, (20_000, 6))
+    free = [(first, np.zeros(8)), (second, np.zeros(8))]
+    least = dense_chain([*free, (rows, np.zeros(1))]).forward(points).min()
+    network = dense_chain([*free, (rows, np.array([-least - 0.05]))])
+    query = Query(network=network, region=InputSet.box(x - reach, x + reach), tolerance=1e-4, confirm=lambda _: None)
+    outcome = solved_by_branching(query, seconds=5)
+    assert outcome.answer == "open"
+    assert outcome.bound <= network.forward(points).min()

@@ -64,6 +64,21 @@ def test_known_answers(conditions: str, answer: str) -> None:
     assert asked(conditions) == answer
 
 
+def test_no_proof_about_a_float32_model_that_is_further_from_real_arithmetic_than_the_tolerance() -> None:
+    """y = 3 + (c + d) x - c x - d x is 3 in real arithmetic; at x = 1e6 the float32 products are off by units."""
+    c, d = np.float32(33.3), np.float32(40.7)
+    while float(c + d) != float(c) + float(d):
+        d = np.nextafter(d, np.float32(99))
+    first, second = nn.Linear(2, 3, bias=False), nn.Linear(3, 2)
+    with torch.no_grad():
+        first.weight.copy_(torch.tensor([[float(c + d), 0], [float(c), 0], [float(d), 0]]))
+        second.weight.copy_(torch.tensor([[1.0, -1.0, -1.0], [0.0, 0.0, 0.0]]))
+        second.bias.copy_(torch.tensor([3.0, 0.0]))
+    target = PropertyTarget(module=nn.Sequential(first, nn.ReLU(), second).eval(), input_shape=(2,))
+    text = property_of(np.array([1e6, 0]), np.array([1e6 + 1, 1]), "(assert (<= Y_0 -20))", outputs=2)
+    assert answered(target, parse_vnnlib(text, source="a test"), seconds=5).answer == "unknown"
+
+
 def test_without_time_a_hard_case_is_a_timeout() -> None:
     question = random_question(17, most_units=9, rows=2)
     module = question.module()

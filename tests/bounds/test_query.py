@@ -19,6 +19,10 @@ def test_the_tolerance_is_relative_to_the_largest_logit_and_at_least_1e_4(
     assert tolerance_of(np.array(logits)) == pytest.approx(tolerance)
 
 
+def test_logits_that_are_no_numbers_have_a_tolerance_that_no_bound_exceeds() -> None:
+    assert not np.inf > tolerance_of(np.array([1.0, np.nan]))
+
+
 def test_the_model_is_not_asked_about_a_point_far_from_a_counterexample() -> None:
     asked: list[float] = []
     query = random_question(0).query()

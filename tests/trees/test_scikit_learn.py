@@ -43,7 +43,17 @@ def test_categorical_splits_are_refused() -> None:
     x = np.random.default_rng(0).integers(0, 5, size=(200, 2)).astype(float)
     y = (x[:, 0] % 2).astype(int)
     estimator = HistGradientBoostingClassifier(categorical_features=[0], max_iter=2).fit(x, y)
-    with pytest.raises(ModelError, match="got one with categorical splits"):
+    with pytest.raises(ModelError, match="got one with categorical features"):
+        from_estimator(estimator)
+
+
+def test_a_categorical_feature_that_no_split_uses_is_refused_because_it_moves_the_others() -> None:
+    x = np.random.default_rng(0).random((400, 4))
+    x[:, 3] = np.floor(3 * x[:, 3])
+    estimator = HistGradientBoostingClassifier(categorical_features=[3], max_iter=2, max_leaf_nodes=2)
+    estimator.fit(x, (x[:, 0] > 0.5).astype(int))
+    assert not any(tree.nodes["is_categorical"].any() for stage in estimator._predictors for tree in stage)
+    with pytest.raises(ModelError, match="got one with categorical features"):
         from_estimator(estimator)
 
 
