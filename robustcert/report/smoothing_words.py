@@ -53,7 +53,8 @@ def abstention_words(part: CertificationPart) -> str:
     what = "is more probable than every other" if part.bounds == 2 else "has a majority"
     tested = ""
     if part.method == SEQUENTIAL and float(part.radii[0]) > 0:
-        tested = f" within radius {plain(part.radii[0])}, the smallest registered one (0 would ask for a majority alone)"
+        smallest = plain(part.radii[0])
+        tested = f" within radius {smallest}, the smallest registered one (0 would ask for a majority alone)"
     asked = " A sample that is voted wrong is an abstention here too." if part.candidate == "label" else ""
     return (
         f"An abstention is a sample whose votes do not show, at failure probability {plain(part.alpha)}, that {who} "
