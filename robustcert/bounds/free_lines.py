@@ -21,8 +21,6 @@ from robustcert.bounds.network import RECTIFIERS, Network
 from robustcert.bounds.patches import Patches, to_maps
 
 
-
-
 class FreeParameters:
     """Slopes and multipliers by the pass and node they belong to; made where a pass first asks for them."""
 

@@ -27,7 +27,7 @@ from robustcert.bounds.regions import Region
 from robustcert.bounds.rounding import Magnitudes, magnitudes_of
 
 ALIGNED = ("scale", "reshape", "rearrange", "concatenate")
-FORM_VALUES = 1 << 22
+FORM_VALUES = 1 << 20
 ROWS = 1 << 10
 
 Ranges = dict[int, Interval]

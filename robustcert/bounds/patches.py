@@ -197,11 +197,8 @@ def kernel_of(node: Node) -> Kernel:
 def through_convolution(patches: Patches, kernel: Kernel, input_shape: tuple[int, ...]) -> Patches:
     """Coefficients of a convolution's output, as coefficients of its input."""
     values = cleaned(patches).values
-    if values.requires_grad:
-        values = _Transposed.apply(values, kernel)  # type: ignore[no-untyped-call]
-    else:
-        values = _scattered(values, kernel)
-    return _moved(patches, values, kernel, input_shape)
+    step = _Transposed.apply if values.requires_grad else _scattered
+    return _moved(patches, step(values, kernel), kernel, input_shape)
 
 
 def first_through_convolution(

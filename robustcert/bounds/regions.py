@@ -103,4 +103,6 @@ def _check(norm: str, x_BX: Tensor, epsilon_B: Tensor, scale_X: Tensor) -> None:
         raise InputError(expected("finite inputs and epsilon >= 0", got=got, remedy="check the data and the budget"))
     if not bool((scale_X > 0).all()):
         least = float(scale_X.min())
-        raise InputError(expected("a positive scale for every feature", got=least, remedy="leave constant features out"))
+        raise InputError(
+            expected("a positive scale for every feature", got=least, remedy="leave constant features out")
+        )

@@ -98,7 +98,7 @@ def rearranged(x: Value, move: Callable[[Tensor], Tensor], *, fill: float = 0.0)
 
 def _common(*shapes: Sequence[int]) -> Shape:
     """The shape that all are broadcast to."""
-    return tuple(torch.broadcast_tensors(*(torch.empty(tuple(shape), device="meta") for shape in shapes))[0].shape)
+    return tuple(torch.broadcast_shapes(*shapes))  # type: ignore[no-untyped-call]
 
 
 def _held(value: Any) -> Any:

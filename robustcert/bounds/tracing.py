@@ -84,7 +84,9 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if not shape or shape[0] != self._graph.rows:
             raise UnsupportedOperator(name.strip("_"), why="it mixes the samples of a batch")
         try:
-            value = translate(self._graph, func, *self._seen(args), **self._seen_by_name(kwargs), output_shape=shape[1:])
+            value = translate(
+                self._graph, func, *self._seen(args), **self._seen_by_name(kwargs), output_shape=shape[1:]
+            )
         except TypeError as error:
             raise UnsupportedOperator(name.strip("_"), why=f"arguments that are not translated ({error})") from error
         self._numbers[id(first)] = value.number

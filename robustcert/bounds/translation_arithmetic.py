@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -39,10 +39,10 @@ def multiply(graph: Graph, func: Any, a: Any, b: Any, *, output_shape: Shape) ->
     return scaled(x, per_sample(func, constant, x), 0.0)
 
 
-def divide(graph: Graph, func: Any, a: Any, b: Any, *, output_shape: Shape) -> Value:
+def divide(graph: Graph, func: Any, a: Any, b: Any, *, rounding_mode: str | None = None, output_shape: Shape) -> Value:
     """A value over a constant."""
-    if isinstance(b, Value):
-        raise refusal(func, "a divisor that depends on the input")
+    if isinstance(b, Value) or rounding_mode is not None:
+        raise refusal(func, "a divisor that depends on the input, or a rounded quotient")
     return scaled(a, 1.0 / per_sample(func, b, a), 0.0)
 
 
@@ -118,7 +118,7 @@ def batch_norm(
     return scaled(x, factor.reshape(axes), shift.reshape(axes))
 
 
-TRANSLATIONS = {
+TRANSLATIONS: dict[str, Callable[..., Value]] = {
     "add": add,
     "sub": subtract,
     "rsub": subtract_from,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -50,7 +50,7 @@ def concatenate(graph: Graph, func: Any, parts: Sequence[Any], axis: int = 0, *,
     return graph.add("concatenate", *parts, shape=output_shape, axis=place)
 
 
-TRANSLATIONS = {
+TRANSLATIONS: dict[str, Callable[..., Value]] = {
     **dict.fromkeys(("clone", "detach", "alias", "lift_fresh", "contiguous", "_to_copy"), same),
     **dict.fromkeys(("view", "_unsafe_view", "reshape", "unsqueeze", "squeeze"), reshape),
     **dict.fromkeys(("permute", "transpose", "t", "slice", "select", "index_select", "flip", "expand"), move),

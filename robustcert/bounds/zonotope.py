@@ -2,8 +2,8 @@
 
 A box is center + sum of one symbol in [-1, 1] per feature. Linear layers act on center and generators; an activation
 between two lines (`robustcert.bounds.relaxations`) becomes their mean slope's line, with one new symbol for what is
-left (Singh et al. 2018, DeepZ, theorem 3.1). Two neurons share what they have in common, which intervals forget; cost and
-memory grow with neurons times symbols, so this is for small networks.
+left (Singh et al. 2018, DeepZ, theorem 3.1). Neurons share what they have in common, which intervals forget; cost
+and memory grow with neurons times symbols, so this is for small networks.
 
 Shapes: B batch, X the shape of one sample, D its size, S symbols, Q rows of a specification, K outputs.
 """
@@ -40,13 +40,13 @@ class Zonotope:
 
 
 def zonotope_bounds(network: Network, region: Region, C_BQK: Tensor | None = None) -> Interval:
-    """Lower and upper bounds (B, Q) of C z over the region's box, of every output without C; never worse than intervals.
+    """Lower and upper bounds (B, Q) of C z over the region's box, of every output without C; no worse than intervals.
 
     Raises UnsupportedOperator for a network with max pooling, which has no such form here.
     """
     magnitudes, known = magnitudes_of(network, region), [_of_box(region)]
     symbols = math.prod(network.input_shape)
-    for number, node in enumerate(network.nodes[1:], start=1):
+    for node in network.nodes[1:]:
         inputs = [known[source] for source in node.inputs]
         if node.op in ELEMENTWISE:
             known.append(_activated(node, inputs[0], magnitudes.slack(node.inputs[0]), first=symbols))
@@ -84,9 +84,7 @@ def _activated(node: Node, z: Zonotope, slack_BX: Tensor, *, first: int) -> Zono
         high = torch.maximum(*((lines.upper_slope - slope) * at + lines.upper_shift for at in (lower, upper)))
     kept = _padded(z.generators_BSX * slope[:, None], first)
     new = torch.diag_embed(((high - low) / 2).flatten(1)).reshape(len(low), -1, *low.shape[1:])
-    return Zonotope(
-        center_BX=slope * z.center_BX + (high + low) / 2, generators_BSX=torch.cat((kept, new), dim=1)
-    )
+    return Zonotope(center_BX=slope * z.center_BX + (high + low) / 2, generators_BSX=torch.cat((kept, new), dim=1))
 
 
 def _linear(node: Node, inputs: Sequence[Zonotope]) -> Zonotope:

@@ -20,7 +20,7 @@ class Branches(nn.Module):
         self.linear = nn.Linear(4 * 3 * 3 + 4, 5)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        h = functional.hardtanh(self.norm(self.conv(functional.pad(1.0 - x_BCHW, (1, 0, 1, 0)))), -0.3, 0.4)
+        h = functional.hardtanh(self.norm(self.conv(functional.pad(1.0 - x_BCHW, (1, 0, 1, 0)))), -1.0, 1.5)
         left, right = h[:, :2], h[:, 2:].abs()
         h = torch.cat([right, left - 0.5 * right], dim=1).transpose(2, 3)
         pooled = functional.adaptive_avg_pool2d(h, 3) * 2.0
@@ -51,8 +51,8 @@ def convolutions(*, stride: int = 2, dilation: int = 1, pool: nn.Module | None =
 
 def signals() -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv1d(2, 4, 3, padding=1), nn.ReLU(), nn.Conv1d(4, 4, 3, stride=2), nn.LeakyReLU(0.1), nn.AvgPool1d(2), nn.Flatten(),
-        nn.LazyLinear(3),
+        nn.Conv1d(2, 4, 3, padding=1), nn.ReLU(), nn.Conv1d(4, 4, 3, stride=2), nn.LeakyReLU(0.1), nn.AvgPool1d(2),
+        nn.Flatten(), nn.LazyLinear(3),
     )  # fmt: skip
 
 
@@ -63,9 +63,7 @@ def volumes() -> nn.Sequential:
 
 
 def smooth_convolutions() -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(1, 3, 3), nn.GELU(), nn.Conv2d(3, 3, 2), nn.Tanh(), nn.Flatten(), nn.LazyLinear(3)
-    )
+    return nn.Sequential(nn.Conv2d(1, 3, 3), nn.GELU(), nn.Conv2d(3, 3, 2), nn.Tanh(), nn.Flatten(), nn.LazyLinear(3))
 
 
 def _classifier() -> Classifier:
@@ -75,7 +73,7 @@ def _classifier() -> Classifier:
 
 
 def all_networks() -> dict[str, tuple[nn.Module, Shape]]:
-    """Every network by name, in eval mode, with its input's shape; batch norms have seen other data than zero and one."""
+    """Every network by name, in eval mode, with its input's shape; batch norms have seen data."""
     torch.manual_seed(0)
     made: dict[str, tuple[nn.Module, Shape]] = {
         "mlp": (mlp((6,), 3, hidden=(12, 12)), (6,)),
@@ -89,6 +87,7 @@ def all_networks() -> dict[str, tuple[nn.Module, Shape]]:
         "convolutions": (convolutions(), (1, 8, 8)),
         "dilated": (convolutions(stride=1, dilation=2), (1, 8, 8)),
         "max pool": (convolutions(stride=1, pool=nn.MaxPool2d(3, 2, padding=1, ceil_mode=True)), (1, 8, 8)),
+        "small max pool": (convolutions(stride=1, pool=nn.MaxPool2d(2)), (1, 8, 8)),
         "average pool": (convolutions(stride=1, pool=nn.AvgPool2d(3, 2, 1, count_include_pad=False)), (1, 8, 8)),
         "conv gelu": (smooth_convolutions(), (1, 6, 6)),
         "resnet": (resnet((1, 8, 8), 4, width=2), (1, 8, 8)),

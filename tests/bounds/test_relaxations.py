@@ -1,7 +1,9 @@
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy.optimize import linprog
 from torch import Tensor
 
 from robustcert.bounds.network import Node
@@ -43,15 +45,14 @@ def test_both_lines_hold_on_a_grid_of_random_and_degenerate_intervals(name: str)
 
 @pytest.mark.parametrize("name", SMOOTH)
 def test_smooth_lines_leave_little_more_area_than_the_best_lines_of_a_linear_program(name: str) -> None:
-    from scipy.optimize import linprog
-
     node = NODES[name]
     for low, high in ((-2.0, 1.0), (-0.5, 3.0), (-4.0, -0.3), (0.2, 2.5), (-3.0, 3.0)):
         lines = lines_of(node, torch.tensor([low]).double(), torch.tensor([high]).double())
         z = torch.linspace(low, high, 400, dtype=torch.float64)
         value, middle = activation(node, z), (low + high) / 2
-        above = linprog([middle, 1.0], A_ub=torch.stack((-z, -torch.ones(400)), 1), b_ub=-value, bounds=(None, None))
-        below = linprog([-middle, -1.0], A_ub=torch.stack((z, torch.ones(400)), 1), b_ub=value, bounds=(None, None))
+        rows, values = np.stack((z.numpy(), np.ones(400)), axis=1), value.numpy()
+        above = linprog([middle, 1.0], A_ub=-rows, b_ub=-values, bounds=(None, None))
+        below = linprog([-middle, -1.0], A_ub=rows, b_ub=values, bounds=(None, None))
         upper = float(lines.upper_slope * middle + lines.upper_shift)
         lower = float(lines.lower_slope * middle + lines.lower_shift)
         assert above.fun - 1e-6 <= upper <= above.fun + 2e-3
