@@ -1,14 +1,14 @@
 """Our bounds against auto_LiRPA's on the same networks: tightness, CPU time, peak memory.
 
-    python -m benchmarks.bounds_against_auto_lirpa --auto-lirpa PATH [--mnist mnist.npz] [--epsilon 0.01 0.02]
+    python -m benchmarks.bounds_against_auto_lirpa --auto-lirpa PATH [--mnist FILE.npz] [--network mlp] [--epsilon 0.02]
 
 `PATH` is a checkout of auto_LiRPA (https://github.com/Verified-Intelligence/auto_LiRPA); its optional import of
 graphviz is replaced by an empty module. Tightness: the differences of IBP, CROWN and alpha-CROWN (20 steps) on
 networks with weights from a formula; `--record FILE` writes auto_LiRPA's numbers for the tests. Cost: CROWN of all
-outputs on a CNN of four convolutions (0.2 M parameters, 28 x 28), each side in a process of its own with one thread:
-ours in float64, auto_LiRPA in float32 (its default) and in float64. With `--mnist` (arrays x_train, y_train, x_test)
-that network is trained for 200 steps first, else its weights and inputs are random. Memory is the peak resident set of
-the whole process.
+outputs on a CNN of four convolutions (0.2 M parameters, 28 x 28) or an MLP 784-256-256-10, each side in a process of
+its own with one thread: ours in float64, auto_LiRPA in float32 (its default) and in float64. With `--mnist` (arrays
+x_train, y_train, x_test) that network is trained for 200 steps first, else its weights and inputs are random. Memory is
+the peak resident set of the whole process (Linux).
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -114,10 +113,20 @@ def four_convolutions() -> nn.Sequential:
     )  # fmt: skip
 
 
-def trained(mnist: Path | None, weights: Path) -> None:
-    """Writes the CNN's weights, trained for a moment where there is data."""
+def two_hidden_layers() -> nn.Sequential:
+    """The MLP of the cost comparison."""
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10)
+    )
+
+
+COSTED = {"cnn": four_convolutions, "mlp": two_hidden_layers}
+
+
+def trained(network: str, mnist: Path | None, weights: Path) -> None:
+    """Writes a network's weights, trained for a moment where there is data."""
     torch.manual_seed(0)
-    module = four_convolutions()
+    module = COSTED[network]()
     if mnist is not None:
         data = np.load(mnist, allow_pickle=False)
         x, y = torch.from_numpy(data["x_train"]).float().div(255)[:, None], torch.from_numpy(data["y_train"]).long()
@@ -135,7 +144,7 @@ def measured(side: str, arguments: argparse.Namespace, epsilon: float) -> dict[s
     """CPU seconds, peak MiB and the mean lower bound, of one side in a process of its own."""
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.bounds_against_auto_lirpa"]
     command += ["--auto-lirpa", arguments.auto_lirpa, "--samples", str(arguments.samples), "--epsilon", str(epsilon)]
-    command += ["--side", side, "--weights", str(arguments.weights)]
+    command += ["--side", side, "--weights", str(arguments.weights), "--network", arguments.network]
     command += ["--mnist", str(arguments.mnist)] if arguments.mnist else []
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     answer = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
@@ -146,7 +155,7 @@ def measured(side: str, arguments: argparse.Namespace, epsilon: float) -> dict[s
 def measure(side: str, arguments: argparse.Namespace) -> None:
     """Prints one JSON line about one side: the work of `measured`, in its process."""
     torch.set_num_threads(1)
-    module = four_convolutions().eval()
+    module = COSTED[arguments.network]().eval()
     nn.utils.vector_to_parameters(torch.from_numpy(np.load(arguments.weights, allow_pickle=False)), module.parameters())
     if arguments.mnist:
         test = np.load(arguments.mnist, allow_pickle=False)["x_test"][: arguments.samples]
@@ -159,8 +168,14 @@ def measure(side: str, arguments: argparse.Namespace) -> None:
     with torch.no_grad():
         start = time.process_time()
         lower = bound(module, x, arguments.epsilon[0])
-    seconds, peak = time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "mebibytes": peak, "lower": float(lower.mean())}))
+    seconds = time.process_time() - start
+    print(json.dumps({"seconds": seconds, "mebibytes": _peak(), "lower": float(lower.mean())}))
+
+
+def _peak() -> float:
+    """This process's own peak in MiB; getrusage would count what its parent held when it was forked."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
 
 
 def _ours(module: nn.Module, x: Tensor, epsilon: float) -> Tensor:
@@ -196,10 +211,10 @@ def _version(path: str) -> str:
 
 def cost(arguments: argparse.Namespace) -> None:
     """Prints both sides' CPU time and memory for every epsilon."""
-    trained(arguments.mnist, arguments.weights)
+    trained(arguments.network, arguments.mnist, arguments.weights)
     for epsilon in arguments.epsilon:
         ours = measured("ours", arguments, epsilon)
-        print(f"epsilon {epsilon}, {arguments.samples} samples: ours {_words(ours)}")
+        print(f"{arguments.network}, epsilon {epsilon}, {arguments.samples} samples: ours {_words(ours)}")
         for precision in ("float32", "float64"):
             theirs = measured(precision, arguments, epsilon)
             ratios = [ours[name] / theirs[name] for name in ("seconds", "mebibytes")]
@@ -219,6 +234,7 @@ def main() -> None:
     parser.add_argument("--mnist", type=Path, help="an npz file with x_train, y_train and x_test")
     parser.add_argument("--epsilon", type=float, nargs="+", default=[0.01, 0.02, 0.05])
     parser.add_argument("--samples", type=int, default=4)
+    parser.add_argument("--network", choices=COSTED, default="cnn")
     parser.add_argument("--record", type=Path, help="write auto_LiRPA's bounds for the tests there")
     parser.add_argument("--side", choices=("ours", "float32", "float64"), help=argparse.SUPPRESS)
     parser.add_argument("--weights", type=Path, help=argparse.SUPPRESS)

@@ -86,8 +86,9 @@ class Ascent:
     def run(self, iterations: int) -> Tensor:
         """The best bounds (B, Q) met."""
         with torch.enable_grad():
-            bound_BQ = self._bound()
-            best_BQ = bound_BQ.detach()
+            plain_BQ = self._bound(self._best_ranges).detach()
+            bound_BQ = self._bound(self._ranges())
+            best_BQ = torch.maximum(plain_BQ, bound_BQ.detach())
             if not bound_BQ.requires_grad:
                 return best_BQ
             own, hidden = self._parameters.by_start(len(self._network.nodes) - 1)
@@ -100,12 +101,14 @@ class Ascent:
                 optimizer.step()
                 schedule.step()
                 self._parameters.clamp()
-                bound_BQ = self._bound()
+                bound_BQ = self._bound(self._ranges())
                 best_BQ = torch.maximum(best_BQ, bound_BQ.detach())
         return best_BQ
 
-    def _bound(self) -> Tensor:
-        ranges = self._best_ranges if self._slopes == "outputs" else self._moved_ranges()
+    def _ranges(self) -> Ranges:
+        return self._best_ranges if self._slopes == "outputs" else self._moved_ranges()
+
+    def _bound(self, ranges: Ranges) -> Tensor:
         number, (batch, rows) = len(self._network.nodes) - 1, self._C_BQK.shape[:2]
         lines = self._lines(ranges, number)
         sample_M = torch.arange(batch).repeat_interleave(rows)

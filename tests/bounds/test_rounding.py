@@ -2,7 +2,7 @@ from fractions import Fraction
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from robustcert.bounds.interval import interval_bounds
 from robustcert.bounds.linear import linear_bounds
@@ -42,6 +42,14 @@ def test_bounds_of_a_point_enclose_its_exact_output_which_float64_misses_by_less
             missed += Fraction(float(computed[row, k])) != value
             assert abs(Fraction(float(computed[row, k])) - value) <= Fraction(float(slack[row, k]))
     assert missed > 0
+
+
+def test_one_wide_layer_s_interval_encloses_the_exact_sum_on_both_sides() -> None:
+    network = network_of(nn.Linear(200, 60), input_shape=(200,))
+    x_BD = torch.rand((1, 200), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    (lower,), (upper,) = interval_bounds(network, ball("linf", x_BD, 0.0))
+    for k, value in enumerate(exact_output(network, x_BD[0])):
+        assert Fraction(float(lower[k])) <= value <= Fraction(float(upper[k]))
 
 
 def test_slack_is_a_few_units_in_the_last_place_and_grows_with_the_magnitudes() -> None:
