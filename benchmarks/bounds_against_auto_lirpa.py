@@ -134,7 +134,7 @@ def trained(network: str, mnist: Path | None, weights: Path) -> None:
         for _ in range(TRAINING_STEPS):
             rows = torch.randint(len(x), (64,))
             optimizer.zero_grad()
-            nn.functional.cross_entropy(module(x[rows]), y[rows]).backward()  # type: ignore[no-untyped-call]
+            nn.functional.cross_entropy(module(x[rows]), y[rows]).backward()
             optimizer.step()
     vector = nn.utils.parameters_to_vector(module.parameters()).detach()
     np.save(weights, vector.numpy())
@@ -196,9 +196,9 @@ def _theirs(path: str) -> Callable[[nn.Module, Tensor, float], Tensor]:
 
 def _imported(path: str) -> Any:
     sys.modules.setdefault("graphviz", types.ModuleType("graphviz"))
-    sys.modules["graphviz"].Digraph = object  # type: ignore[attr-defined]
+    sys.modules["graphviz"].Digraph = object
     sys.path.insert(0, path)
-    import auto_LiRPA  # type: ignore[import-not-found]
+    import auto_LiRPA
 
     return auto_LiRPA
 

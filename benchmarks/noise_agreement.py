@@ -101,7 +101,7 @@ def _timed(
     seconds: dict[str, float],
 ) -> NDArray[np.float32]:
     started = time.perf_counter()
-    made = _by_scipy(ids, numbers) if path == ORACLE else _ours(path, kind, device, ids, numbers)  # type: ignore[arg-type]
+    made = _by_scipy(ids, numbers) if path == ORACLE else _ours(path, kind, device, ids, numbers)
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     seconds[path] += time.perf_counter() - started

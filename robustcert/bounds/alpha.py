@@ -97,7 +97,7 @@ class Ascent:
             schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, DECAY)
             for _ in range(iterations):
                 optimizer.zero_grad()
-                (-bound_BQ.sum()).backward()  # type: ignore[no-untyped-call]
+                (-bound_BQ.sum()).backward()
                 optimizer.step()
                 schedule.step()
                 self._parameters.clamp()

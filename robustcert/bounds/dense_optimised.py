@@ -33,7 +33,7 @@ def optimised_rows(
         optimiser.zero_grad()
         given = [Multipliers(alpha=alpha, beta=beta) for alpha, beta in zip(alphas, betas, strict=True)]
         found = linear_rows(weights, region, relaxed, given, shares_BQ.softmax(dim=1))
-        (-found.lower.sum()).backward()  # type: ignore[no-untyped-call]
+        (-found.lower.sum()).backward()
         best = _better(best, found)
         optimiser.step()
         _keep_sound(alphas, betas)

@@ -54,7 +54,7 @@ def refuse_disagreement(query: Query, ours: Outcome, other: Outcome) -> None:
 
 def _core() -> ModuleType:
     try:
-        from maraboupy import MarabouCore  # type: ignore[import-untyped]
+        from maraboupy import MarabouCore
     except ImportError as error:
         remedy = "install maraboupy, or leave the second opinion out"
         raise InputError(expected("the package maraboupy", got=error, remedy=remedy)) from error

@@ -98,7 +98,7 @@ def rearranged(x: Value, move: Callable[[Tensor], Tensor], *, fill: float = 0.0)
 
 def _common(*shapes: Sequence[int]) -> Shape:
     """The shape that all are broadcast to."""
-    return tuple(torch.broadcast_shapes(*shapes))  # type: ignore[no-untyped-call]
+    return tuple(torch.broadcast_shapes(*shapes))
 
 
 def _held(value: Any) -> Any:

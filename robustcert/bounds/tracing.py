@@ -47,7 +47,7 @@ def network_of(module: nn.Module, *, input_shape: Sequence[int]) -> Network:
     return network
 
 
-class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Recorder(TorchDispatchMode):
     """Translates every call that has the input, or something made from it, among its arguments."""
 
     def __init__(self, x_BX: Tensor) -> None:

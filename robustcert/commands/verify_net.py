@@ -138,7 +138,7 @@ def _unsupported(data: bytes) -> str | None:
 
     try:
         import onnx
-        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+        from google.protobuf.message import DecodeError
 
         nodes = onnx.load_model_from_string(data).graph.node
     except (ImportError, DecodeError):
@@ -153,7 +153,7 @@ def _onnxruntime(data: bytes, kind: str) -> tuple[Run, ...]:
     import numpy as np
 
     try:
-        import onnxruntime  # type: ignore[import-untyped]
+        import onnxruntime
     except ImportError:
         return ()
     options = onnxruntime.SessionOptions()

@@ -41,7 +41,7 @@ def execution_device(wanted: Device = "auto", *, index: int = 0) -> torch.device
     if index >= torch.cuda.device_count():
         remedy = "lower the number of processes, or ask for more GPUs"
         raise ModelError(expected(f"{index + 1} GPUs", got=torch.cuda.device_count(), remedy=remedy))
-    make_cublas_repeatable(os.environ, in_use=bool(torch.cuda.is_initialized()))  # type: ignore[no-untyped-call]
+    make_cublas_repeatable(os.environ, in_use=bool(torch.cuda.is_initialized()))
     return torch.device("cuda", index)
 
 

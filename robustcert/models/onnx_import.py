@@ -54,7 +54,7 @@ def import_onnx(data: bytes, *, source: str) -> tuple[OnnxGraph, ModelCard]:
 
 def _parsed(data: bytes, *, source: str) -> Proto:
     onnx = _onnx()
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from google.protobuf.message import DecodeError
 
     try:
         model = onnx.load_model_from_string(data)

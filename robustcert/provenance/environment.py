@@ -104,7 +104,7 @@ def _torch_environment() -> dict[str, object]:
         "device": device.type,
         **_gpu_environment(device),
         "cuda": torch.version.cuda or "none",
-        "cudnn": str(torch.backends.cudnn.version() or "none"),  # type: ignore[no-untyped-call]
+        "cudnn": str(torch.backends.cudnn.version() or "none"),
         **_execution_flags(),
         "memoryLayout": "channels first in float32, channels last in bfloat16",
         "noise": _noise_path(device),

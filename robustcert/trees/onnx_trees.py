@@ -126,7 +126,7 @@ def _require_scores(attributes: dict[str, Any], *, n_classes: int, source: str) 
 def _parsed(data: bytes, *, source: str) -> Proto:
     require_modules("onnx")
     import onnx
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from google.protobuf.message import DecodeError
 
     try:
         model = onnx.load_model_from_string(data)

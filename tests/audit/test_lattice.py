@@ -74,7 +74,7 @@ def test_other_noise_has_its_own_radii(kind: str) -> None:
 
 def test_a_claim_that_leaves_something_open_has_no_lattice() -> None:
     full = {"sigma": 0.5, "alpha": 0.001, "n": 100}
-    assert Lattice.of(Claim(**full)) is not None  # type: ignore[arg-type]
+    assert Lattice.of(Claim(**full)) is not None
     for name in full:
-        assert Lattice.of(Claim(**full | {name: None})) is None  # type: ignore[arg-type]
-    assert Lattice.of(Claim(**full | {"n": MOST_VOTES + 1})) is None  # type: ignore[arg-type]
+        assert Lattice.of(Claim(**full | {name: None})) is None
+    assert Lattice.of(Claim(**full | {"n": MOST_VOTES + 1})) is None

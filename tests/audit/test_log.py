@@ -16,7 +16,7 @@ HEADER = "idx\tlabel\tpredict\tradius\tcorrect\ttime\n"
 def read(folder: Path, content: str | bytes, **form: object) -> list[LogRow]:
     path = folder / "log"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return list(read_log(path, form=LogForm(**form)))  # type: ignore[arg-type]
+    return list(read_log(path, form=LogForm(**form)))
 
 
 def test_locuslabs_form_is_read_with_three_significant_digits(tmp_path: Path) -> None:

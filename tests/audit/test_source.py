@@ -53,7 +53,7 @@ def test_a_row_that_does_not_follow_from_its_votes_is_found(chain: Chain, tmp_pa
 
 
 def test_a_table_alone_says_what_it_cannot_tell(chain: Chain) -> None:
-    assert statuses(chain.files.certification)["votes"] == ("cannot tell", BY_BUNDLE)  # type: ignore[arg-type]
+    assert statuses(chain.files.certification)["votes"] == ("cannot tell", BY_BUNDLE)
 
 
 def test_a_claim_that_contradicts_the_certificate_is_refused(chain: Chain) -> None:

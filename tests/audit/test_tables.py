@@ -19,7 +19,7 @@ from tests.audit.conftest import Log
 
 
 def tables(log: Log, **claim: object) -> Table:
-    claimed = Claim(**claim)  # type: ignore[arg-type]
+    claimed = Claim(**claim)
     return table(survey(open_source(log.write(), claim=claimed, form=LogForm())))
 
 

@@ -24,4 +24,4 @@ def drawn(region: Region, draws: int, *, seed: int = 0) -> Tensor:
 
 def outputs(network: Network, x_NBX: Tensor) -> Tensor:
     """Outputs (N, B, K) of every draw."""
-    return network.forward(x_NBX.flatten(0, 1)).unflatten(0, x_NBX.shape[:2])  # type: ignore[no-untyped-call]
+    return network.forward(x_NBX.flatten(0, 1)).unflatten(0, x_NBX.shape[:2])

@@ -70,13 +70,13 @@ def test_multipliers_of_a_split_tighten_its_bound_and_keep_it_sound(side: int) -
     split = torch.zeros((1, 12))
     split[0, place] = side
     options = {"slopes": "outputs", "intermediate": ranges, "iterations": 30}
-    bound = alpha_bounds(network, region, C_BQK, splits={4: split}, **options)  # type: ignore[arg-type]
+    bound = alpha_bounds(network, region, C_BQK, splits={4: split}, **options)
     x = drawn(region, 6000)
     values = network.values(x.flatten(0, 1))
     kept = side * values[3][:, place] >= 0
     assert 20 < int(kept.sum()) < 5980
     assert bool((values[-1][kept] >= bound - 1e-12).all())
-    plain = alpha_bounds(network, region, C_BQK, **options)  # type: ignore[arg-type]
+    plain = alpha_bounds(network, region, C_BQK, **options)
     assert float((bound - plain).max()) > 1e-4
 
 

@@ -15,7 +15,7 @@ WITNESS = np.zeros(2, np.float32)
 
 
 def outcome(answer: str, bound: float) -> Outcome:
-    return Outcome(answer=answer, bound=bound, steps=3, witness=WITNESS if answer == "found" else None)  # type: ignore[arg-type]
+    return Outcome(answer=answer, bound=bound, steps=3, witness=WITNESS if answer == "found" else None)
 
 
 def test_milp_is_asked_where_branch_and_bound_does_not_end_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

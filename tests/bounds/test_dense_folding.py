@@ -49,7 +49,7 @@ def pooled() -> nn.Sequential:
 )
 def test_a_folded_network_computes_what_the_module_computes(make: object, shape: tuple[int, ...]) -> None:
     torch.manual_seed(0)
-    module = make().double().eval()  # type: ignore[operator]
+    module = make().double().eval()
     for norm in (part for part in module.modules() if isinstance(part, nn.BatchNorm2d)):
         norm.running_mean.uniform_(-1, 1)
         norm.running_var.uniform_(0.5, 2)

@@ -14,10 +14,10 @@ def test_free_slopes_start_at_the_fixed_ones_and_count_where_the_sign_is_open() 
     fixed = FixedLines(network, RANGES)
     free = FreeLines(network, fixed, parameters, 9)
     values = torch.tensor([[[2.0, 2.0, 2.0]]]).double()
-    assert torch.equal(free.elementwise(1, values, SAMPLE)[0], fixed.elementwise(1, values, SAMPLE)[0])  # type: ignore[arg-type]
+    assert torch.equal(free.elementwise(1, values, SAMPLE)[0], fixed.elementwise(1, values, SAMPLE)[0])
     with torch.no_grad():
         parameters.slopes[9, 1].fill_(0.25)
-    assert free.elementwise(1, values, SAMPLE)[0].tolist() == [[[0.5, 2.0, 0.0]]]  # type: ignore[union-attr]
+    assert free.elementwise(1, values, SAMPLE)[0].tolist() == [[[0.5, 2.0, 0.0]]]
 
 
 def test_parameters_go_back_to_where_bounds_are_sound() -> None:
@@ -42,4 +42,4 @@ def test_a_split_s_multiplier_is_taken_off_on_its_own_side() -> None:
     free.elementwise(1, values, SAMPLE)
     with torch.no_grad():
         parameters.multipliers[9, 1].fill_(0.5)
-    assert free.elementwise(1, values, SAMPLE)[0].tolist() == [[[1.5, 2.0, 0.5]]]  # type: ignore[union-attr]
+    assert free.elementwise(1, values, SAMPLE)[0].tolist() == [[[1.5, 2.0, 0.5]]]

@@ -30,7 +30,7 @@ def known(*, offset: float, confirm: object = never) -> Query:
     """|x| + offset over [-1, 1] as relu(x) + relu(-x): its minimum is the offset."""
     network = dense_chain([(np.array([[1.0], [-1.0]]), np.zeros(2)), (np.array([[1.0, 1.0]]), np.array([offset]))])
     region = InputSet.box(np.array([-1.0]), np.array([1.0]))
-    return Query(network=network, region=region, tolerance=1e-4, confirm=confirm)  # type: ignore[arg-type]
+    return Query(network=network, region=region, tolerance=1e-4, confirm=confirm)
 
 
 def test_a_network_above_the_tolerance_everywhere_has_no_counterexample() -> None:

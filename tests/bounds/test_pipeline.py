@@ -169,7 +169,7 @@ class Unsound(BoundStages):
     """Bounds that prove everything."""
 
     def lower(self, *args: object, **settings: object) -> np.ndarray:
-        return super().lower(*args, **settings) + 1000  # type: ignore[arg-type]
+        return super().lower(*args, **settings) + 1000
 
 
 def test_unsound_bounds_end_the_run(model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,7 @@ def test_what_is_no_region_is_refused() -> None:
     with pytest.raises(InputError, match="a box with lower <= upper"):
         box(X + 1, X)
     with pytest.raises(InputError, match="the norm linf, l2 or l1, got 'l0'"):
-        ball("l0", X, 0.1)  # type: ignore[arg-type]
+        ball("l0", X, 0.1)
     with pytest.raises(InputError, match="epsilon >= 0"):
         ball("linf", X, -0.1)
     with pytest.raises(InputError, match="finite inputs"):

@@ -21,7 +21,7 @@ def verdict(**changes: object) -> SampleVerdict:
         "tolerance": 2**-13,
         "bounds_Q": np.array([0.1234567899, -np.inf]),
     }
-    return SampleVerdict(**(wanted | changes))  # type: ignore[arg-type]
+    return SampleVerdict(**(wanted | changes))
 
 
 def test_bounds_are_rounded_down_and_the_label_has_none() -> None:

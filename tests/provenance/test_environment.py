@@ -32,7 +32,7 @@ def test_an_environment_is_equal_twice_and_has_a_canonical_form() -> None:
 def test_it_names_what_the_interpreter_and_torch_say_of_themselves() -> None:
     found = environment()
     assert found["python"] == platform.python_version()
-    assert found["packages"]["torch"] == torch.__version__  # type: ignore[index]
+    assert found["packages"]["torch"] == torch.__version__
     assert found["cpuCapability"] == torch.backends.cpu.get_cpu_capability()
 
 

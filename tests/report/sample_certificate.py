@@ -170,7 +170,7 @@ def data_part(dataset: Dataset, root: str) -> DataPart:
         source_sha256=dataset.card.source_sha256,
         file_sha256=sha("file"),
         merkle_root=root,
-        splits=splits,  # type: ignore[arg-type]
+        splits=splits,
         classes=dataset.card.classes,
         shape=dataset.card.shape,
         transforms=dataset.card.transforms,

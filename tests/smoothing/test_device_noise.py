@@ -32,7 +32,7 @@ def batch(x_RD: Tensor, *, path: NoisePath | None = None, kind: NoiseName = "gau
         "steps_D": torch.full((width,), 2040.0, dtype=torch.float64),
         "unit_D": torch.full((width,), 1 / 4080, dtype=torch.float64),
     }
-    return noisy_batch(x_RD, path=path, kind=kind, **{**usual, **given})  # type: ignore[arg-type]
+    return noisy_batch(x_RD, path=path, kind=kind, **{**usual, **given})
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "uniform", "laplace"])
@@ -119,7 +119,7 @@ def test_what_no_counter_holds_and_other_types_are_refused(
     path: NoisePath, given: dict[str, object], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        batch(torch.zeros(2, 30, dtype=torch.int32), path=path, **given)  # type: ignore[arg-type]
+        batch(torch.zeros(2, 30, dtype=torch.int32), path=path, **given)
 
 
 @pytest.mark.parametrize(

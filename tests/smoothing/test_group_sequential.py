@@ -310,7 +310,7 @@ def test_plans_that_are_not_of_one_stream_are_refused() -> None:
 def test_a_plan_of_nothing_is_refused(changes: dict[str, object], remedy: str) -> None:
     wanted: dict[str, object] = {"q0": 0.3, "alpha": 0.001, "beta": 0.01, "looks": (10, 20)}
     with pytest.raises(InputError, match=remedy):
-        plan(**(wanted | changes))  # type: ignore[arg-type]
+        plan(**(wanted | changes))
 
 
 @pytest.mark.parametrize(("n_max", "multiple", "ratio"), [(0, 1, 1.1), (10, 0, 1.1), (10, 1, 1.0)])

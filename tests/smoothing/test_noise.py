@@ -190,7 +190,7 @@ def test_deviations_whose_noise_is_no_exact_integer_are_refused(steps: float) ->
 
 def test_other_kinds_of_noise_are_refused() -> None:
     with pytest.raises(InputError, match="expected noise of kind gaussian, uniform, laplace, got 'cauchy'"):
-        standard_noise("cauchy", 0, sample_id=0, stream=Stream.PILOT, first_draw=0, draws=1, coordinates=1)  # type: ignore[arg-type]
+        standard_noise("cauchy", 0, sample_id=0, stream=Stream.PILOT, first_draw=0, draws=1, coordinates=1)
     assert list(QUANTILES) == KINDS
 
 
